@@ -1,0 +1,42 @@
+#include "base/secret.h"
+
+#include <string.h>
+
+namespace postern {
+
+void wipe(char* data, std::size_t size) noexcept
+{
+    explicit_bzero(data, size);
+}
+
+Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_))
+{
+    other.clear();  // a short string was copied, not moved
+}
+
+Secret& Secret::operator=(Secret&& other) noexcept
+{
+    if (this != &other) {
+        clear();
+        text_ = std::move(other.text_);
+        other.clear();
+    }
+    return *this;
+}
+
+void Secret::clear() noexcept
+{
+    wipe(text_.data(), text_.capacity());
+    text_.clear();
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept
+{
+    unsigned char difference = a.size() != b.size();
+    for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
+        difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+    }
+    return difference == 0;
+}
+
+}  // namespace postern

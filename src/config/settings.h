@@ -1,0 +1,186 @@
+// What a configuration says, checked and merged: plain data that the rest of Postern reads. Field
+// initialisers here are for types only: documented defaults come from the directive table, whose
+// initial texts are run through the same setters as a file's.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/address.h"
+#include "base/log_target.h"
+
+namespace postern::config {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A place in a configuration, for messages: "FILE:LINE", or "command line" for -g.
+struct Location {
+    std::string file;
+    unsigned line = 0;
+
+    std::string text() const;  // "FILE:LINE"
+};
+
+enum class Protocol : unsigned char { imap, pop3, smtp };
+std::string_view to_string(Protocol protocol);  // "imap", "pop3", "smtp"
+
+// "so_keepalive": times of TCP keep-alive; absent ones are the system's.
+struct KeepAlive {
+    bool on = false;
+    std::optional<seconds> idle;
+    std::optional<seconds> interval;
+    std::optional<int> count;
+};
+
+// One socket to listen on: an address of one "listen" (a host name or a port range makes several).
+struct Listen {
+    SocketAddress address;
+    Protocol protocol = Protocol::imap;  // what is spoken here, from "protocol" or the port
+    bool ssl = false;
+    bool proxy_protocol = false;
+    bool bind = false;
+    int backlog = 511;
+    std::optional<int> rcvbuf;
+    std::optional<int> sndbuf;
+    bool ipv6only = true;
+    std::optional<KeepAlive> so_keepalive;
+    Location where;
+};
+
+// One mechanism a bit, of "imap_auth", "pop3_auth", "smtp_auth".
+struct Mechanisms {
+    bool plain = false;
+    bool login = false;
+    bool apop = false;
+    bool cram_md5 = false;
+    bool external = false;
+    bool none = false;
+};
+
+enum class StartTls : unsigned char { off, on, only };
+
+// "auth_http": the HTTP service that knows users and their mailboxes.
+struct AuthHttp {
+    std::string host;         // as written, for the Host header: no port, [] kept; "localhost" for unix:
+    std::uint16_t port = 80;  // 0 for unix:
+    std::string unix_path;    // of "unix:PATH", else empty
+    std::string uri = "/";    // "/path?query"
+    Location where;
+
+    bool operator==(const AuthHttp& other) const
+    {
+        return host == other.host && port == other.port && unix_path == other.unix_path &&
+               uri == other.uri;
+    }
+};
+
+// "auth_file": users in a file of Dovecot's passwd-file form.
+struct AuthFile {
+    std::string path;  // absolute
+    // Where mailboxes live, for users whose line has no host= or port=. "default=HOST[:PORT]"; port 0: the protocol's own.
+    std::string default_host;
+    std::uint16_t default_port = 0;
+    Location where;
+};
+
+// "allow" and "deny": the first rule that matches decides; none: allowed.
+struct AccessRule {
+    enum class Who : unsigned char { all, unix_socket, network };
+    bool allow = true;
+    Who who = Who::all;
+    Network network;
+};
+
+// "resolver": DNS servers; none: those of the system (/etc/resolv.conf).
+struct Resolver {
+    bool configured = false;              // by the directive: SMTP clients' names are looked up
+    std::vector<SocketAddress> servers;   // port 53 unless written
+    std::optional<seconds> valid;         // overrides the answers' TTL
+    bool ipv4 = true;
+    bool ipv6 = true;
+
+    bool operator==(const Resolver&) const = default;
+};
+
+// The ssl_* directives. Only servers with "listen ... ssl" or "starttls on|only" use them.
+struct Ssl {
+    std::vector<std::string> certificates;  // absolute paths or "data:..."
+    std::vector<std::string> certificate_keys;
+    std::vector<std::string> protocols;
+    std::string ciphers;
+    bool prefer_server_ciphers = false;
+    std::string session_cache;
+    seconds session_timeout{300};
+};
+
+// One server { } block, with all that it inherits.
+struct MailServer {
+    Location where;  // of its "{"
+    std::vector<Listen> listens;
+
+    std::string server_name;
+    milliseconds timeout{};
+    unsigned max_errors = 0;
+    unsigned max_commands = 0;  // commands before login that are well-formed; ours
+    StartTls starttls = StartTls::off;
+    std::vector<AccessRule> access;
+    std::vector<LogTarget> error_logs;  // empty: the main ones
+    Resolver resolver;
+    milliseconds resolver_timeout{};
+
+    Mechanisms imap_auth;
+    std::vector<std::string> imap_capabilities;
+    std::size_t imap_client_buffer = 0;
+    Mechanisms pop3_auth;
+    std::vector<std::string> pop3_capabilities;
+    std::size_t pop3_client_buffer = 0;  // ours: NGINX's is fixed at 128 bytes
+    Mechanisms smtp_auth;
+    std::vector<std::string> smtp_capabilities;
+    std::size_t smtp_client_buffer = 0;
+    milliseconds smtp_greeting_delay{};
+
+    // Where users are looked up: the directive that was written last in the innermost block.
+    std::variant<std::monostate, AuthHttp, AuthFile> auth;
+    milliseconds auth_http_timeout{};
+    unsigned auth_http_keepalive = 0;  // ours: idle connections kept to the service, per event loop; 0: NGINX's HTTP/1.0, one request a connection
+    std::vector<std::pair<std::string, std::string>> auth_http_headers;
+
+    std::size_t proxy_buffer = 0;
+    milliseconds proxy_timeout{};
+    bool proxy_pass_error_message = false;
+    bool proxy_smtp_auth = false;
+    bool xclient = false;
+
+    Ssl ssl;
+};
+
+struct Events {
+    unsigned worker_connections = 0;  // per event loop
+    bool multi_accept = false;
+};
+
+struct Settings {
+    std::string user;   // empty: the user that started Postern
+    std::string group;  // empty: the user's own
+    unsigned worker_processes = 1;  // event loops; auto is resolved already
+    std::optional<std::uint64_t> worker_rlimit_nofile;
+    milliseconds worker_shutdown_timeout{};
+    std::string pid;  // absolute path
+    std::vector<LogTarget> error_logs;  // of the main level; never empty after load
+    bool daemon = true;
+    bool master_process = true;
+    std::string working_directory;
+    // NAME or NAME=VALUE: what workers keep of the environment (and TZ).
+    std::vector<std::pair<std::string, std::optional<std::string>>> environment;
+
+    Events events;
+    std::vector<MailServer> servers;
+};
+
+}  // namespace postern::config

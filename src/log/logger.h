@@ -1,0 +1,75 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log_target.h"
+
+namespace postern::log {
+
+class Target;
+
+// Opens each target once, however many servers name it, and reopens the files on a signal. Made by
+// the process, shared by all threads: lines are single writes, and reopening swaps the file under the
+// same descriptor.
+class Targets
+{
+public:
+    Targets();
+    ~Targets();
+
+    // Returns the open target; on failure nothing, and `error` says why as NGINX does:
+    // `open() "PATH" failed (2: No such file or directory)`.
+    std::shared_ptr<Target> open(const LogTarget& description, std::string& error);
+    // Opens all files anew, as after a rotation. One that can't be opened keeps its old file; the
+    // reasons are returned.
+    std::vector<std::string> reopen();
+    // Gives the files to this user, so that a worker without privileges can reopen them.
+    void give_to(unsigned uid, unsigned gid);
+
+private:
+    std::vector<std::weak_ptr<Target>> open_;
+};
+
+// Where the lines of one server or of the process go. Cheap to copy; safe to use from any thread.
+class Logger
+{
+public:
+    struct Sink {
+        std::shared_ptr<Target> target;
+        LogLevel level;
+    };
+
+    Logger() = default;  // drops everything
+    explicit Logger(std::vector<Sink> sinks);
+
+    // Is anybody listening at this level? Ask before building a line that costs.
+    bool enabled(LogLevel level) const { return level <= level_; }
+
+    // One line: "2026/11/23 10:00:00 [info] PID#TID: MESSAGE", or with "*NUMBER " before the message
+    // if a connection number is given. Line breaks in the message are escaped, and the line is cut at
+    // 2048 bytes: one event, one line.
+    void write(LogLevel level, std::string_view message, std::uint64_t connection = 0) const;
+
+    template <typename... Args>
+    void line(LogLevel level, fmt::format_string<Args...> format, Args&&... args) const
+    {
+        if (enabled(level)) {
+            write(level, fmt::format(format, std::forward<Args>(args)...));
+        }
+    }
+
+private:
+    std::shared_ptr<const std::vector<Sink>> sinks_;
+    LogLevel level_ = LogLevel::emerg;  // the least severe that any sink takes
+};
+
+// " (110: Connection timed out)" for an errno value, as NGINX appends it.
+std::string errno_text(int error);
+
+}  // namespace postern::log

@@ -13,6 +13,7 @@
 
 #include "base/address.h"
 #include "base/log_target.h"
+#include "base/mechanisms.h"
 
 namespace postern::config {
 
@@ -53,17 +54,8 @@ struct Listen {
     Location where;
 };
 
-// One mechanism a bit, of "imap_auth", "pop3_auth", "smtp_auth".
-struct Mechanisms {
-    bool plain = false;
-    bool login = false;
-    bool apop = false;
-    bool cram_md5 = false;
-    bool external = false;
-    bool none = false;
-};
-
-enum class StartTls : unsigned char { off, on, only };
+using postern::Mechanisms;
+using postern::StartTls;
 
 // "auth_http": the HTTP service that knows users and their mailboxes.
 struct AuthHttp {

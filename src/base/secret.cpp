@@ -6,7 +6,9 @@ namespace postern {
 
 void wipe(char* data, std::size_t size) noexcept
 {
-    explicit_bzero(data, size);
+    if (size > 0) {
+        explicit_bzero(data, size);
+    }
 }
 
 Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_))

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "log/logger.h"
+
+namespace postern::log {
+
+// The log of one session: knows who takes part, so that each line ends as NGINX's do:
+// " while ACTION, client: ..., server: ..., login: ..., upstream: ...".
+class SessionLog
+{
+public:
+    // `number` is the connection's, shown as "*N"; `client` and `server` are addresses as text.
+    SessionLog(Logger logger, std::uint64_t number, std::string client, std::string server);
+
+    // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for none.
+    void set_action(const char* action) { action_ = action; }
+    void set_using_starttls() { using_starttls_ = true; }
+    void set_login(std::string_view login);        // escaped here
+    void set_upstream(std::string_view upstream);  // "ADDRESS:PORT"
+
+    bool enabled(LogLevel level) const { return logger_.enabled(level); }
+    // A line with the action.
+    void write(LogLevel level, std::string_view message) const;
+    // A line without the action, for what is not part of one: "client logged in".
+    void write_plain(LogLevel level, std::string_view message) const;
+
+    template <typename... Args>
+    void line(LogLevel level, fmt::format_string<Args...> format, Args&&... args) const
+    {
+        if (enabled(level)) {
+            write(level, fmt::format(format, std::forward<Args>(args)...));
+        }
+    }
+
+    const Logger& logger() const { return logger_; }
+    std::uint64_t number() const { return number_; }
+    // ", client: ..., server: ...": the end of each line.
+    std::string suffix() const;
+
+private:
+    Logger logger_;
+    std::uint64_t number_;
+    const char* action_ = "";
+    std::string client_;
+    std::string server_;
+    std::string login_;
+    std::string upstream_;
+    bool using_starttls_ = false;
+};
+
+}  // namespace postern::log

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/stream.h"
+
+namespace postern::net {
+
+// A connection died before login. Thrown by waits, caught at the end of the session (or by `login`, which
+// makes a backend's death a value).
+struct Disconnected {
+    enum class Reason : unsigned char { closed, failed, timed_out };
+    Reason reason = Reason::closed;
+    int error = 0;  // errno value, if failed
+
+    // "closed", or the errno text.
+    std::string text() const;
+};
+
+// The talk on a stream before the relay: a bounded buffer of what the peer has said and nobody has read
+// yet, and writes that wait. Wipes what passed through it, as passwords do.
+class Conversation
+{
+public:
+    // At most `limit` bytes are kept unread. Every wait ends by `deadline`.
+    Conversation(Stream& stream, Deadline& deadline, std::size_t limit)
+        : stream_(stream), deadline_(deadline), limit_(limit)
+    {
+    }
+    ~Conversation();
+    Conversation(const Conversation&) = delete;
+    Conversation& operator=(const Conversation&) = delete;
+
+    // What the peer has sent and nobody has consumed. Valid until the next `fill` or `consume`.
+    std::string_view unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
+    void consume(std::size_t bytes) { begin_ += bytes; }
+    // No more fits: if `unread` holds nothing complete, the peer has sent too much.
+    bool full() const { return end_ - begin_ >= limit_; }
+
+    // co_await conversation.fill(): returns when `unread` has grown; throws Disconnected. Not to be called
+    // when full.
+    class Fill;
+    Fill fill();
+
+    // co_await conversation.write(text): returns when the text is in the socket's buffer; throws
+    // Disconnected. The text must live until then.
+    class Write;
+    Write write(std::string_view text);
+
+    Stream& stream() { return stream_; }
+    Deadline& deadline() { return deadline_; }
+
+private:
+    bool fill_now();
+    bool write_now(std::string_view& text);
+    Task<> wait_to_fill();
+    Task<> wait_to_write(std::string_view text);
+    void make_room();
+
+    Stream& stream_;
+    Deadline& deadline_;
+    std::size_t limit_;
+    std::unique_ptr<char[]> buffer_;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+};
+
+// Both try first and make a coroutine only if they have to wait.
+class Conversation::Fill
+{
+public:
+    explicit Fill(Conversation& conversation) : conversation_(conversation) {}
+    bool await_ready() { return conversation_.fill_now(); }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> self)
+    {
+        slow_ = conversation_.wait_to_fill();
+        return slow_.await_suspend(self);
+    }
+    void await_resume()
+    {
+        if (slow_) {
+            slow_.await_resume();
+        }
+    }
+
+private:
+    Conversation& conversation_;
+    Task<> slow_;
+};
+
+class Conversation::Write
+{
+public:
+    Write(Conversation& conversation, std::string_view text) : conversation_(conversation), text_(text) {}
+    bool await_ready() { return conversation_.write_now(text_); }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> self)
+    {
+        slow_ = conversation_.wait_to_write(text_);
+        return slow_.await_suspend(self);
+    }
+    void await_resume()
+    {
+        if (slow_) {
+            slow_.await_resume();
+        }
+    }
+
+private:
+    Conversation& conversation_;
+    std::string_view text_;
+    Task<> slow_;
+};
+
+inline Conversation::Fill Conversation::fill()
+{
+    return Fill(*this);
+}
+inline Conversation::Write Conversation::write(std::string_view text)
+{
+    return Write(*this, text);
+}
+
+}  // namespace postern::net

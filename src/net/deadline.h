@@ -1,0 +1,50 @@
+#pragma once
+
+#include <coroutine>
+#include <utility>
+
+#include "net/loop.h"
+
+namespace postern::net {
+
+// The limit of a wait, and the session's one timer: what waits for a stream waits for this too. Once it
+// has passed, every wait ends at once until it is set anew.
+class Deadline final : public Timer
+{
+public:
+    using Timer::Timer;
+
+    void set(Clock::duration from_now)
+    {
+        expired_ = false;
+        arm(from_now);
+    }
+    void clear()
+    {
+        expired_ = false;
+        disarm();
+    }
+    bool expired() const { return expired_; }
+    Loop& loop() const { return Timer::loop(); }
+
+    // co_await deadline: sleeps until it has passed.
+    bool await_ready() const noexcept { return expired_; }
+    void await_suspend(std::coroutine_handle<> self) noexcept { waiter_ = self; }
+    void await_resume() const noexcept {}
+
+private:
+    friend class StreamEvent;
+
+    void on_expiry() override
+    {
+        expired_ = true;
+        if (const auto waiter = std::exchange(waiter_, {})) {
+            waiter.resume();
+        }
+    }
+
+    std::coroutine_handle<> waiter_;
+    bool expired_ = false;
+};
+
+}  // namespace postern::net

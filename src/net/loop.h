@@ -1,0 +1,136 @@
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace postern::net {
+
+using Clock = std::chrono::steady_clock;
+class Loop;
+
+// Something with a descriptor that a loop watches.
+class Watcher
+{
+public:
+    // `events` as epoll reports them (EPOLLIN, EPOLLOUT, EPOLLRDHUP, ...).
+    virtual void on_ready(std::uint32_t events) = 0;
+
+protected:
+    ~Watcher() = default;
+};
+
+// One point in time that may be moved at no cost: moving it later does not touch the loop's heap, as a
+// timer that fires too early is put back.
+class Timer
+{
+public:
+    explicit Timer(Loop& loop) : loop_(loop) {}
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+
+    void arm(Clock::time_point when);
+    void arm(Clock::duration from_now);
+    void disarm() { when_ = Clock::time_point::max(); }
+
+protected:
+    ~Timer();
+    virtual void on_expiry() = 0;
+    Loop& loop() const { return loop_; }
+
+private:
+    friend class Loop;
+
+    Loop& loop_;
+    Clock::time_point when_ = Clock::time_point::max();
+    std::uint32_t heap_index_ = kNotQueued;
+    static constexpr std::uint32_t kNotQueued = ~0u;
+};
+
+// An event loop over edge-triggered epoll: one thread, and everything made on it belongs to it. Other
+// threads reach it by `post` alone.
+class Loop
+{
+public:
+    // Borrowed by whoever reads a socket, for as long as it doesn't wait: idle sessions own no buffer.
+    static constexpr std::size_t kScratchBytes = 128 * 1024;
+
+    Loop();
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    // Runs until `stop`.
+    void run();
+    void stop() { stopping_ = true; }
+    // Runs `work` on this loop soon; callable from any thread.
+    void post(std::move_only_function<void()> work);
+
+    // Watches a descriptor until `remove`. Returns 0 or an errno value.
+    int add(int descriptor, Watcher& watcher, std::uint32_t events);
+    int modify(int descriptor, Watcher& watcher, std::uint32_t events);
+    void remove(int descriptor, const Watcher& watcher);
+
+    // The time at which this round of events began.
+    Clock::time_point now() const { return now_; }
+    std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
+
+    // co_await loop.next_turn(): lets all others have a turn first.
+    struct NextTurn {
+        Loop& loop;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> self) const { loop.next_.push_back(self); }
+        void await_resume() const noexcept {}
+    };
+    NextTurn next_turn() { return NextTurn{*this}; }
+
+private:
+    friend class Timer;
+    struct Entry {
+        Clock::time_point when;
+        Timer* timer;
+    };
+    struct Wakeup final : Watcher {
+        explicit Wakeup(Loop& owner) : loop(owner) {}
+        void on_ready(std::uint32_t) override { loop.run_posted(); }
+        Loop& loop;
+    };
+
+    int timeout_ms() const;
+    void run_expired();
+    void run_next();
+    void run_posted();
+    void queue(Timer& timer);
+    void unqueue(Timer& timer);
+    void sift_up(std::size_t index);
+    void sift_down(std::size_t index);
+    void place(std::size_t index, Entry entry);
+
+    int epoll_ = -1;
+    int wakeup_descriptor_ = -1;
+    bool stopping_ = false;
+    Clock::time_point now_ = Clock::now();
+    std::unique_ptr<char[]> scratch_;
+    std::vector<Entry> heap_;
+    std::vector<std::coroutine_handle<>> next_;
+    std::vector<std::coroutine_handle<>> running_next_;
+    Wakeup wakeup_{*this};
+    std::mutex posted_mutex_;
+    std::vector<std::move_only_function<void()>> posted_;
+
+    // The round of events in hand; `remove` blanks what it holds of a watcher that went.
+    std::array<epoll_event, 256> events_;
+    int event_count_ = 0;
+    int event_index_ = 0;
+};
+
+}  // namespace postern::net

@@ -1,0 +1,178 @@
+#include "net/stream.h"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace postern::net {
+
+Stream::Stream(Loop& loop, int descriptor, State state)
+    : loop_(loop), descriptor_(descriptor), writable_(state == State::connected)
+{
+    // Answers must not wait for the peer's delayed acknowledgement (Nagle's algorithm). Fails on UNIX
+    // sockets, which have no such thing.
+    const int on = 1;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (loop.add(descriptor, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) != 0) {
+        hung_up_ = readable_ = writable_ = true;  // reads and writes will meet the error
+    }
+}
+
+Stream::~Stream()
+{
+    loop_.remove(descriptor_, *this);
+    close(descriptor_);
+}
+
+Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, SocketAddress address,
+                                                                  Deadline& deadline)
+{
+    const int descriptor =
+        socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        co_return std::unexpected(errno);
+    }
+    const int result = ::connect(descriptor, address.data(), address.size());
+    const int error = result == 0 ? 0 : errno;
+    if (error != 0 && error != EINPROGRESS) {
+        close(descriptor);
+        co_return std::unexpected(error);
+    }
+    auto stream = std::make_unique<Stream>(loop, descriptor,
+                                           result == 0 ? State::connected : State::connecting);
+    while (!stream->writable_) {
+        StreamEvent event(*stream, deadline);
+        if (!co_await event) {
+            co_return std::unexpected(ETIMEDOUT);
+        }
+    }
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &size);
+    if (failure != 0) {
+        co_return std::unexpected(failure);
+    }
+    co_return std::move(stream);
+}
+
+void Stream::on_ready(std::uint32_t events)
+{
+    // An error or a hang-up is met by the next call, whichever it is.
+    if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) {
+        hung_up_ = true;
+        readable_ = true;
+    }
+    if (events & (EPOLLERR | EPOLLHUP)) {
+        writable_ = true;
+    }
+    if (events & EPOLLIN) {
+        readable_ = true;
+    }
+    if (events & EPOLLOUT) {
+        writable_ = true;
+    }
+    if (const auto waiter = std::exchange(waiter_, {})) {
+        waiter.resume();
+    }
+}
+
+Io Stream::read(std::span<char> space)
+{
+    if (!readable_) {
+        return {.status = Io::Status::would_block};
+    }
+    ssize_t result;
+    do {
+        result = recv(descriptor_, space.data(), space.size(), 0);
+    } while (result < 0 && errno == EINTR);
+    return finish_read(result, result > 0 && static_cast<std::size_t>(result) < space.size());
+}
+
+Io Stream::write(std::string_view bytes)
+{
+    if (!writable_) {
+        return {.status = Io::Status::would_block};
+    }
+    ssize_t result;
+    do {
+        result = send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    } while (result < 0 && errno == EINTR);
+    return finish_write(result, result >= 0 && static_cast<std::size_t>(result) < bytes.size());
+}
+
+void Stream::shutdown_write()
+{
+    shutdown(descriptor_, SHUT_WR);
+}
+
+Io Stream::splice_to(int pipe, std::size_t bytes)
+{
+    if (!readable_) {
+        return {.status = Io::Status::would_block};
+    }
+    // A short splice says nothing: it stops at the pipe's size too. Only EAGAIN means drained.
+    return finish_read(splice(descriptor_, nullptr, pipe, nullptr, bytes,
+                              SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+                       false);
+}
+
+Io Stream::splice_from(int pipe, std::size_t bytes)
+{
+    if (!writable_) {
+        return {.status = Io::Status::would_block};
+    }
+    return finish_write(splice(pipe, nullptr, descriptor_, nullptr, bytes,
+                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+                        false);
+}
+
+Io Stream::finish_read(ssize_t result, bool short_read)
+{
+    if (result > 0) {
+        // A short read has emptied the socket, and new bytes make a new edge. The end does not, if it
+        // was announced together with the bytes.
+        if (short_read && !hung_up_) {
+            readable_ = false;
+        }
+        return {.bytes = static_cast<std::size_t>(result)};
+    }
+    if (result == 0) {
+        return {.status = Io::Status::closed};
+    }
+    if (errno == EAGAIN) {
+        readable_ = false;
+        return {.status = Io::Status::would_block};
+    }
+    return {.status = Io::Status::failed, .error = errno};
+}
+
+Io Stream::finish_write(ssize_t result, bool short_write)
+{
+    if (result >= 0) {
+        if (short_write) {
+            writable_ = false;
+        }
+        return {.bytes = static_cast<std::size_t>(result)};
+    }
+    if (errno == EAGAIN) {
+        writable_ = false;
+        return {.status = Io::Status::would_block};
+    }
+    return {.status = Io::Status::failed, .error = errno};
+}
+
+SocketAddress Stream::local_address() const
+{
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (getsockname(descriptor_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+        return {};
+    }
+    return SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size);
+}
+
+}  // namespace postern::net

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/address.h"
+#include "net/deadline.h"
+#include "net/loop.h"
+#include "net/task.h"
+
+namespace postern::net {
+
+struct Io {
+    enum class Status : unsigned char { done, would_block, closed, failed };
+    Status status = Status::done;
+    std::size_t bytes = 0;
+    int error = 0;  // errno value, if failed
+};
+
+class StreamEvent;
+
+// A connected socket, the one thing that sessions read and write. Registered with its loop once, for
+// both directions, edge-triggered; what epoll said is remembered, so that no call is made that would
+// block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again.
+class Stream final : public Watcher
+{
+public:
+    enum class State : unsigned char { connected, connecting };
+
+    // Owns `descriptor`, which must be non-blocking.
+    Stream(Loop& loop, int descriptor, State state = State::connected);
+    ~Stream();
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    // Connects to `address`; an errno value (ETIMEDOUT after the deadline) if that fails.
+    static Task<std::expected<std::unique_ptr<Stream>, int>> connect(Loop& loop, SocketAddress address,
+                                                                     Deadline& deadline);
+
+    Io read(std::span<char> space);
+    Io write(std::string_view bytes);
+    // Says that no more will be written; what was, still arrives.
+    void shutdown_write();
+
+    // Moves bytes between a plain stream and a pipe inside the kernel, as splice(2).
+    Io splice_to(int pipe, std::size_t bytes);
+    Io splice_from(int pipe, std::size_t bytes);
+    bool can_splice() const { return true; }  // a stream under TLS can't
+
+    // True after the peer has gone, even if its last bytes are still unread.
+    bool hung_up() const { return hung_up_; }
+    Loop& loop() const { return loop_; }
+    SocketAddress local_address() const;
+
+private:
+    friend class StreamEvent;
+
+    void on_ready(std::uint32_t events) override;
+    Io finish_read(ssize_t result, bool short_read);
+    Io finish_write(ssize_t result, bool short_write);
+
+    Loop& loop_;
+    std::coroutine_handle<> waiter_;
+    int descriptor_;
+    bool readable_ = false;
+    bool writable_;
+    bool hung_up_ = false;
+};
+
+// co_await until something happened on the stream (or on either of two), or the deadline passed: false.
+// Something is anything: the caller tries what it wanted and comes back if it still can't.
+class StreamEvent
+{
+public:
+    StreamEvent(Stream& stream, Deadline& deadline) : first_(stream), second_(stream), deadline_(deadline)
+    {
+    }
+    StreamEvent(Stream& first, Stream& second, Deadline& deadline)
+        : first_(first), second_(second), deadline_(deadline)
+    {
+    }
+
+    bool await_ready() const noexcept { return deadline_.expired(); }
+    void await_suspend(std::coroutine_handle<> self) noexcept { wait(self); }
+    bool await_resume() noexcept
+    {
+        wait({});
+        return !deadline_.expired();
+    }
+
+private:
+    void wait(std::coroutine_handle<> waiter) noexcept
+    {
+        first_.waiter_ = waiter;
+        second_.waiter_ = waiter;
+        deadline_.waiter_ = waiter;
+    }
+
+    Stream& first_;
+    Stream& second_;
+    Deadline& deadline_;
+};
+
+}  // namespace postern::net

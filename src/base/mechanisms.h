@@ -21,6 +21,15 @@ struct Mechanisms {
 
 enum class StartTls : unsigned char { off, on, only };
 
+// What "starttls" says and whether TLS is active: together they decide what a client is offered.
+struct Protection {
+    StartTls starttls = StartTls::off;
+    bool tls = false;
+
+    bool may_authenticate() const { return tls || starttls != StartTls::only; }
+    bool offers_starttls() const { return !tls && starttls != StartTls::off; }
+};
+
 // The SASL names of those that are on (APOP and "none" are not SASL), in the order in which NGINX
 // offers them: PLAIN LOGIN CRAM-MD5 EXTERNAL.
 std::vector<std::string_view> sasl_names(const Mechanisms& mechanisms);

@@ -1,0 +1,48 @@
+"""What a dialogue is. The lists are in imap.py, pop3.py and smtp.py."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# Steps of a client, beside plain text and bytes:
+#   "A NOOP"     sends the line with CRLF in one packet, then waits for one whole reply
+#   b"A NO"      sends exactly these bytes in one packet and waits for nothing
+REPLY = "<reply>"      # waits for one whole reply
+SILENCE = "<silence>"  # makes sure that nothing comes
+SHUT = "<shut>"        # the client will say no more, but still listens
+RESET = "<reset>"      # the client vanishes
+EOF = "<eof>"          # waits until the proxy hangs up
+
+
+@dataclass(frozen=True)
+class Replies:
+    """Waits for so many whole replies."""
+    count: int
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    name: str
+    talk: list                 # what the client does, after it has read the greeting
+    shows: Any                 # text (or several) that NGINX's transcript must hold: the name is true
+    server: str = ""           # which server of servers.py; the protocol's plain one if empty
+    service: list = field(default_factory=list)  # Answers, one a request; the last one repeats
+    backend: list | None = None  # replies of the backend; None: its login script
+    ends: str = "open"         # "closed" if the proxy hangs up without the client doing so
+    greeting: bool = True      # the client waits for the greeting first
+    hides: Any = ()            # text that must not be in NGINX's transcript
+    protocol: str = ""         # filled in by `dialogues`
+
+    def __str__(self):
+        return f"{self.protocol}-{self.name}"
+
+
+def named(protocol, dialogues):
+    """The list with its protocol filled in; no name may appear twice."""
+    seen = set()
+    result = []
+    for one in dialogues:
+        assert one.name not in seen, f"two dialogues are called {one.name}"
+        seen.add(one.name)
+        values = {**one.__dict__, "protocol": protocol, "server": one.server or protocol}
+        result.append(Dialogue(**values))
+    return result

@@ -1,0 +1,58 @@
+"""The servers that the dialogues talk to: one mail { } block holds them all."""
+
+SERVERS = {
+    # name: (protocol, directives)
+    "imap": ("imap", ""),
+    "imap_all": ("imap", "imap_auth plain login cram-md5 external;"),
+    "imap_words": ("imap", "imap_capabilities IMAP4rev1 UIDPLUS IDLE LITERAL+ QUOTA; "
+                           "imap_auth cram-md5 external;"),
+    "imap_buffer": ("imap", "imap_client_buffer 128;"),
+    "imap_errors": ("imap", "max_errors 2;"),
+    "imap_zero_errors": ("imap", "max_errors 0;"),
+    "imap_pass": ("imap", "proxy_pass_error_message on;"),
+    "imap_headers": ("imap", 'auth_http_header X-First "one value"; auth_http_header X-Second 2;'),
+    "imap_reply": ("imap", "proxy_buffer 128;"),
+    "imap_down": ("imap", "auth_http 127.0.0.1:{closed_port}/auth;"),
+    "imap_uri": ("imap", "auth_http 127.0.0.1:{service_port}/mail/auth?a=b;"),
+    "imap_root": ("imap", "auth_http http://127.0.0.1:{service_port};"),
+    "imap_question": ("imap", "auth_http localhost:{service_port}?a=b;"),
+    "imap_hurry": ("imap", "timeout 1s; auth_http_timeout 500ms;"),
+    "pop3": ("pop3", ""),
+    "pop3_all": ("pop3", "pop3_auth plain apop cram-md5 external;"),
+    "pop3_apop": ("pop3", "pop3_auth apop;"),
+    "pop3_cram": ("pop3", "pop3_auth cram-md5;"),
+    "pop3_external": ("pop3", "pop3_auth external;"),
+    "pop3_words": ("pop3", "pop3_capabilities LAST TOP USER PIPELINING UIDL;"),
+    "pop3_errors": ("pop3", "max_errors 2;"),
+    "pop3_pass": ("pop3", "proxy_pass_error_message on;"),
+    "pop3_down": ("pop3", "auth_http 127.0.0.1:{closed_port}/auth;"),
+    "pop3_hurry": ("pop3", "timeout 1s; auth_http_timeout 500ms;"),
+    "smtp": ("smtp", "xclient off;"),
+    "smtp_all": ("smtp", "xclient off; smtp_auth plain login cram-md5 external;"),
+    "smtp_words": ("smtp", 'smtp_capabilities "SIZE 10485760" ENHANCEDSTATUSCODES 8BITMIME DSN;'),
+    "smtp_only_none": ("smtp", "smtp_auth none; xclient off;"),
+    "smtp_none": ("smtp", "smtp_auth plain none; smtp_capabilities PIPELINING; xclient off;"),
+    "smtp_none_xclient": ("smtp", "smtp_auth none;"),
+    "smtp_none_auth": ("smtp", "smtp_auth plain none; proxy_smtp_auth on; xclient off;"),
+    "smtp_xclient": ("smtp", ""),
+    "smtp_auth": ("smtp", "smtp_auth plain login cram-md5; proxy_smtp_auth on; xclient off;"),
+    "smtp_auth_xclient": ("smtp", "proxy_smtp_auth on;"),
+    "smtp_buffer": ("smtp", "smtp_client_buffer 128;"),
+    "smtp_errors": ("smtp", "max_errors 2;"),
+    "smtp_pass": ("smtp", "proxy_pass_error_message on; xclient off;"),
+    "smtp_none_pass": ("smtp", "proxy_pass_error_message on; smtp_auth none;"),
+    "smtp_delay": ("smtp", "smtp_greeting_delay 300ms;"),
+    "smtp_down": ("smtp", "auth_http 127.0.0.1:{closed_port}/auth;"),
+    "smtp_hurry": ("smtp", "timeout 1s; auth_http_timeout 500ms;"),
+}
+
+
+def configuration(port_of, service_port, closed_port):
+    """The text inside mail { }."""
+    blocks = ["server_name mail.test;", "timeout 20s;"]
+    for name, (protocol, directives) in SERVERS.items():
+        if "auth_http " not in directives:
+            directives += " auth_http http://127.0.0.1:{service_port}/auth;"
+        directives = directives.format(service_port=service_port, closed_port=closed_port)
+        blocks.append(f"server {{ listen 127.0.0.1:{port_of[name]}; protocol {protocol}; {directives} }}")
+    return "\n".join(blocks)

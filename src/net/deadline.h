@@ -25,7 +25,10 @@ public:
         disarm();
     }
     bool expired() const { return expired_; }
+    bool idle() const { return !armed() && !expired_; }  // neither set nor passed
     Loop& loop() const { return Timer::loop(); }
+    // Resumes `waiter` when it passes; {} forgets the one before.
+    void wake(std::coroutine_handle<> waiter) { waiter_ = waiter; }
 
     // co_await deadline: sleeps until it has passed.
     bool await_ready() const noexcept { return expired_; }
@@ -33,8 +36,6 @@ public:
     void await_resume() const noexcept {}
 
 private:
-    friend class StreamEvent;
-
     void on_expiry() override
     {
         expired_ = true;

@@ -45,6 +45,7 @@ public:
 protected:
     ~Timer();
     virtual void on_expiry() = 0;
+    bool armed() const { return when_ != Clock::time_point::max(); }
     Loop& loop() const { return loop_; }
 
 private:

@@ -97,7 +97,7 @@ private:
     {
         first_.waiter_ = waiter;
         second_.waiter_ = waiter;
-        deadline_.waiter_ = waiter;
+        deadline_.wake(waiter);
     }
 
     Stream& first_;

@@ -16,7 +16,7 @@ ASKED = ("H: Auth-Method: plain", "H: Auth-User: bob", "H: Auth-Pass: s3cret", L
 
 COMMANDS = [
     D("greeting", [], "S: * OK IMAP4 ready"),
-    D("capability", ["a CAPABILITY"], "S: * CAPABILITY IMAP4 IMAP4rev1 UIDPLUS AUTH=PLAIN\\r\\nS: a OK".replace("\\r\\n", "\\r\\n\n")),
+    D("capability", ["a CAPABILITY"], "S: * CAPABILITY IMAP4 IMAP4rev1 UIDPLUS AUTH=PLAIN\\r\\n\nS: a OK completed"),
     D("capability_all_mechanisms", ["a CAPABILITY"], "UIDPLUS AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5 AUTH=EXTERNAL", "imap_all"),
     D("capability_own_words", ["a CAPABILITY"], "* CAPABILITY IMAP4rev1 UIDPLUS IDLE LITERAL+ QUOTA AUTH=CRAM-MD5 AUTH=EXTERNAL", "imap_words"),
     D("capability_with_argument", ["a CAPABILITY now please"], "a OK completed"),
@@ -188,3 +188,110 @@ MECHANISMS = [
     D("no_mechanism", ["a AUTHENTICATE", "b NOOP"], f"S: a {BAD}"),
     D("apop_is_for_pop3", ["a AUTHENTICATE APOP", "b NOOP"], f"S: a {BAD}", "imap_all"),
 ]
+
+LOGIN_LINE = "a LOGIN bob s3cret"
+
+SERVICE = [
+    D("refused", [LOGIN_LINE], "S: a NO Invalid login or password", service=[refusal()], ends="closed"),
+    D("refused_with_wait", [LOGIN_LINE, "b NOOP", "c LOGIN bob again"], ("S: a NO later", "S: b OK", "H: Auth-Login-Attempt: 2", "S: c OK backend"),
+      service=[refusal("later", Auth_Wait=1), ok()]),
+    D("refused_with_wait_0", [LOGIN_LINE], "S: a NO nope", service=[refusal("nope", Auth_Wait=0)], ends="closed"),
+    D("refused_with_bad_wait", [LOGIN_LINE], "S: a NO nope", service=[refusal("nope", Auth_Wait="soon")], ends="closed"),
+    D("refused_then_bad_line", [LOGIN_LINE, "+", "c NOOP"], "S: a NO later", service=[refusal("later", Auth_Wait=1)]),
+    D("refused_error_code_is_for_smtp", [LOGIN_LINE], "S: a NO nope", service=[refusal("nope", Auth_Error_Code="451 4.3.0")], ends="closed"),
+    D("refused_ok_in_lower_case", [LOGIN_LINE], "S: a NO ok", service=[ok(Auth_Status="ok")], ends="closed"),
+    D("refused_empty_text", [LOGIN_LINE], "S: a NO \\r\\n", service=[ok(Auth_Status="")], ends="closed"),
+    D("refused_text_with_spaces", [LOGIN_LINE], "S: a NO no  way\\r\\n", service=[refusal("  no  way  ")], ends="closed"),
+    D("refused_8bit_text", [LOGIN_LINE], "S: a NO n\\xf6\\r\\n", service=[refusal("n\xf6")], ends="closed"),
+    D("refused_stays_refused", [LOGIN_LINE], "S: a NO nope", service=[Answer(b"HTTP/1.0 200 OK\r\nAuth-Status: nope\r\nAuth-Status: OK\r\n\r\n")], ends="closed"),
+    D("later_headers_win", [LOGIN_LINE], "B: alice {6}", service=[Answer(
+        b"HTTP/1.0 200 OK\r\nAuth-Status: OK\r\nAuth-User: x\r\nAuth-Server: ::9\r\nAuth-Server: {address}\r\nAuth-Port: {port}\r\nAuth-User: alice\r\n\r\n")]),
+    D("other_user_and_password", [LOGIN_LINE], ("B: a LOGIN {5}", "B: alice {7}", "B: secret2"), service=[ok(Auth_User="alice", Auth_Pass="secret2")]),
+    D("values_are_not_decoded", [LOGIN_LINE], "B: al%20ice {6}", service=[ok(Auth_User="al%20ice")]),
+    D("status_404_is_ignored", [LOGIN_LINE], LOGGED_IN, service=[Answer(b"HTTP/1.1 404 Not Found\r\nAuth-Status: OK\r\nAuth-Server: {address}\r\nAuth-Port: {port}\r\n\r\n")]),
+    D("no_status_line", [LOGIN_LINE], LOGGED_IN, service=[Answer(b"Auth-Status: OK\r\nAuth-Server: {address}\r\nAuth-Port: {port}\r\n\r\n")]),
+    D("no_auth_status", [LOGIN_LINE], LOGGED_IN, service=[ok(Auth_Status=None)]),
+    D("header_names_any_case", [LOGIN_LINE], LOGGED_IN, service=[Answer(b"HTTP/1.0 200 OK\r\nAUTH-STATUS: OK\r\nauth-server:{address}\r\nAuth-port:   {port}  \r\n\r\n")]),
+    D("answer_with_bare_lf", [LOGIN_LINE], LOGGED_IN, service=[Answer(b"HTTP/1.0 200 OK\nAuth-Status: OK\nAuth-Server: {address}\nAuth-Port: {port}\n\n")]),
+    D("answer_in_pieces", [LOGIN_LINE], LOGGED_IN, service=[Answer(b"HT", b"TP/1.0 200", b" OK\r", b"\nAuth-Sta", b"tus: OK\r\nAuth-Server: {address}\r\nAuth-Port: ", b"{port}\r\n\r", b"\n")]),
+    D("answer_with_body", [LOGIN_LINE], LOGGED_IN, service=[Answer(
+        b"HTTP/1.0 200 OK\r\nAuth-Status: OK\r\nAuth-Server: {address}\r\nAuth-Port: {port}\r\nContent-Length: 18\r\n\r\nAuth-Status: nope\r\n")]),
+    D("answer_with_unknown_headers", [LOGIN_LINE], LOGGED_IN, service=[ok(X_Other="1", Server="test", Date="today")]),
+    D("answer_header_without_colon", [LOGIN_LINE], LOGGED_IN, service=[Answer(b"HTTP/1.0 200 OK\r\nnonsense\r\nAuth-Status: OK\r\nAuth-Server: {address}\r\nAuth-Port: {port}\r\n\r\n")]),
+    D("answer_with_underscore_header", [LOGIN_LINE], INTERNAL, service=[Answer(b"HTTP/1.0 200 OK\r\nX_Bad: 1\r\nAuth-Status: OK\r\nAuth-Server: {address}\r\nAuth-Port: {port}\r\n\r\n")], ends="closed"),
+    D("answer_without_server", [LOGIN_LINE], INTERNAL, service=[ok(Auth_Server=None)], ends="closed"),
+    D("answer_without_port", [LOGIN_LINE], INTERNAL, service=[ok(Auth_Port=None)], ends="closed"),
+    D("answer_empty_server", [LOGIN_LINE], INTERNAL, service=[ok(Auth_Server="")], ends="closed"),
+    D("answer_bad_server", [LOGIN_LINE], INTERNAL, service=[ok(Auth_Server="300.1.1.1")], ends="closed"),
+    D("answer_bad_port", [LOGIN_LINE], INTERNAL, service=[ok(Auth_Port="70000")], ends="closed"),
+    D("answer_port_0", [LOGIN_LINE], INTERNAL, service=[ok(Auth_Port="0")], ends="closed"),
+    D("answer_port_with_letters", [LOGIN_LINE], INTERNAL, service=[ok(Auth_Port="14x3")], ends="closed"),
+    D("answer_empty", [LOGIN_LINE], INTERNAL, service=[Answer()], ends="closed"),
+    D("answer_cut_off", [LOGIN_LINE], INTERNAL, service=[Answer(b"HTTP/1.0 200 OK\r\nAuth-Status: OK\r\nAuth-Ser")], ends="closed"),
+    D("answer_reset", [LOGIN_LINE], INTERNAL, service=[Answer(b"HTTP/1.0 200 OK\r\n", ending="reset")], ends="closed"),
+    D("answer_of_4096_bytes", [LOGIN_LINE], INTERNAL, service=[ok(X_Long="x" * 4000)], ends="closed"),
+    D("answer_never_comes", [LOGIN_LINE], INTERNAL, "imap_hurry", service=[Answer(ending="hang")], ends="closed"),
+    D("answer_stops_half_way", [LOGIN_LINE], INTERNAL, "imap_hurry", service=[Answer(b"HTTP/1.0 200 OK\r\nAuth-St", ending="hang")], ends="closed"),
+    D("service_down", [LOGIN_LINE], INTERNAL, "imap_down", ends="closed", hides="H: "),
+    D("wait_then_ok", [LOGIN_LINE], ("-- request 2 to the service", LOGGED_IN), service=[Answer.of(Auth_Status="WAIT", Auth_Wait=1), ok()], hides="Auth-Login-Attempt: 2"),
+    D("wait_then_refused", [LOGIN_LINE], "S: a NO nope", service=[Answer.of(Auth_Status="WAIT", Auth_Wait=1), refusal("nope")], ends="closed"),
+    D("configured_headers", [LOGIN_LINE], "H: X-First: one value\\r\\n\nH: X-Second: 2\\r\\n\nH: \\r\\n", "imap_headers"),
+    D("configured_uri", [LOGIN_LINE], "H: GET /mail/auth?a=b HTTP/1.0", "imap_uri"),
+    D("configured_root", [LOGIN_LINE], "H: GET / HTTP/1.0", "imap_root"),
+    D("configured_question", [LOGIN_LINE], ("H: GET ?a=b HTTP/1.0", "H: Host: localhost\\r"), "imap_question"),
+    D("three_attempts", ["a LOGIN bob 1", "b LOGIN bob 2", "c LOGIN bob 3"], ("H: Auth-Login-Attempt: 3", "S: c OK backend"),
+      service=[refusal("no", Auth_Wait=1), refusal("no", Auth_Wait=1), ok()]),
+]
+
+READY, USER, PASSWORD = b"* OK backend ready\r\n", b"+ login\r\n", b"+ password\r\n"
+
+
+def backend(name, replies, shows, talk=(LOGIN_LINE,), server="imap", ends="closed", **more):
+    return D(name, list(talk), shows, server, backend=replies, ends=ends, **more)
+
+
+BACKEND = [
+    backend("backend_down", None, INTERNAL, service=[ok(Auth_Port="9")]),
+    backend("backend_preauth", [b"* PREAUTH hello\r\n"], INTERNAL),
+    backend("backend_bye", [b"* BYE go away\r\n"], INTERNAL),
+    backend("backend_lower_case_ok", [b"* ok ready\r\n"], INTERNAL),
+    backend("backend_closes_at_once", [CLOSE], INTERNAL),
+    backend("backend_resets_at_once", [BACKEND_RESET], INTERNAL),
+    backend("backend_says_nothing", [HANG], INTERNAL, server="imap_hurry"),
+    backend("backend_half_a_greeting", [(b"* OK rea", HANG)], INTERNAL, server="imap_hurry"),
+    backend("backend_closes_after_greeting", [(READY, CLOSE)], INTERNAL),
+    backend("backend_closes_after_user", [READY, (USER, CLOSE)], INTERNAL),
+    backend("backend_closes_after_password", [READY, USER, (PASSWORD, CLOSE)], INTERNAL),
+    backend("backend_refuses_user", [READY, b"a NO such user\r\n"], INTERNAL),
+    backend("backend_refuses_password", [READY, USER, b"a BAD password\r\n"], INTERNAL),
+    backend("backend_refuses_login", [READY, USER, PASSWORD, b"{tag} NO [AUTHENTICATIONFAILED] no\r\n"], INTERNAL, hides="AUTHENTICATIONFAILED"),
+    backend("backend_other_tag", [READY, USER, PASSWORD, b"zz OK hello\r\n"], INTERNAL),
+    backend("backend_reply_in_pieces", [(b"* O", b"K ready\r", b"\n"), (b"+", b" login\r\n"), (b"+ password", b"\r\n"), (b"a ", b"OK in", b"\r\n")], "S: a OK in", ends="open"),
+    backend("backend_two_lines_of_greeting", [b"* OK ready\r\n* OK really\r\n", USER, PASSWORD, b"{tag} OK in\r\n"], "S: a OK in", ends="open"),
+    backend("backend_untagged_before_plus", [READY, b"* OK wait\r\n" + USER, PASSWORD, b"{tag} OK in\r\n"], INTERNAL),
+    backend("backend_untagged_before_ok", [READY, USER, PASSWORD, b"* CAPABILITY IMAP4rev1\r\n{tag} OK in\r\n"], INTERNAL),
+    backend("backend_untagged_lines_before_ok", [READY, USER, PASSWORD, b"* A\r\n* B\r\n* C\r\n{tag} OK in\r\n"], INTERNAL),
+    backend("backend_more_after_ok", [READY, USER, PASSWORD, b"{tag} OK in\r\n* 3 EXISTS\r\n"], "S: * 3 EXISTS", ends="open"),
+    backend("backend_half_a_line_after_ok", [READY, USER, PASSWORD, b"{tag} OK in\r\n* 3 EX"], INTERNAL, server="imap_hurry"),
+    backend("backend_bare_lf", [b"* OK ready\n"], INTERNAL, server="imap_hurry"),
+    backend("backend_line_too_long", [b"* OK " + b"x" * 300 + b"\r\n"], INTERNAL, server="imap_reply"),
+    backend("backend_line_too_long_unfinished", [b"* OK " + b"x" * 5000], INTERNAL),
+    backend("pass_refused_login", [READY, USER, PASSWORD, b"{tag} NO [AUTHENTICATIONFAILED] no\r\n"], "S: a NO [AUTHENTICATIONFAILED] no", server="imap_pass"),
+    backend("pass_refused_user", [READY, b"{tag} BAD user\r\n"], "S: a BAD user", server="imap_pass"),
+    backend("pass_bye", [b"* BYE go away\r\n"], "S: * BYE go away", server="imap_pass"),
+    backend("pass_closed", [(READY, CLOSE)], INTERNAL, server="imap_pass"),
+    backend("relay_both_ways", None, ("B: b SELECT INBOX", "S: * ECHO b SELECT INBOX", "S: b OK relayed", "S: * BYE backend"), [LOGIN_LINE, "b SELECT INBOX", "c LOGOUT", EOF]),
+    backend("relay_odd_bytes", None, "S: * ECHO b \\x00\\xff\\rx", [LOGIN_LINE, b"b \0\xff\rx\n", REPLY], ends="open"),
+    backend("relay_long_line", None, "B: b x*20000*", [LOGIN_LINE, b"b " + b"x" * 20000 + b"\r\n", REPLY], ends="open"),
+    backend("relay_starttls_goes_to_the_backend", None, "B: b STARTTLS", [LOGIN_LINE, "b STARTTLS"], ends="open"),
+    backend("relay_backend_closes", [READY, USER, PASSWORD, b"{tag} OK in\r\n", (b"* BYE\r\n", CLOSE)], "S: * BYE", [LOGIN_LINE, "b LOGOUT"]),
+    D("silent_client_times_out", [EOF], "S: * OK IMAP4 ready", "imap_hurry", ends="closed"),
+    D("active_client_times_out", [b"a NOOP\r\n", REPLY, SILENCE, "b NOOP", SILENCE, "c NOOP", EOF], "S: c OK", "imap_hurry", ends="closed"),
+    D("client_closes_early", [RESET], "vanishes"),
+    D("client_vanishes_in_a_literal", [b"a LOGIN {10}\r\n", REPLY, b"bo", RESET], "S: + OK"),
+    D("client_vanishes_in_sasl", ["a AUTHENTICATE PLAIN", RESET], "S: + "),
+    D("client_shuts_before_login", [SHUT, EOF], "S: * OK", ends="closed"),
+    D("client_shuts_after_command", [b"a NOOP\r\n", SHUT], "S: a OK", ends="closed"),
+]
+
+DIALOGUES = named("imap", COMMANDS + PIPELINING + LOGIN + MECHANISMS + SERVICE + BACKEND)

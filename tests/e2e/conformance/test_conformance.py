@@ -1,0 +1,90 @@
+"""Plays each dialogue to NGINX and to Postern and compares all that client, service and backend saw."""
+
+import os
+
+import pytest
+from support.folder import temporary_folder
+from support.ports import free_port
+from support.proxy import NGINX, NGINX_MODULE, Proxy
+
+from . import imap, pop3, smtp
+from .differences import DIFFERENCES
+from .player import Player
+from .servers import SERVERS, configuration
+
+DIALOGUES = imap.DIALOGUES + pop3.DIALOGUES + smtp.DIALOGUES
+every_dialogue = pytest.mark.parametrize("dialogue", DIALOGUES, ids=str)
+
+needs_nginx = pytest.mark.skipif(not (NGINX and os.path.exists(NGINX_MODULE)),
+                                 reason="nginx with its mail module is not installed")
+
+
+@pytest.fixture(scope="module")
+def player(request):
+    """Knows those dialogues that this run will ask for."""
+    wanted = {str(item.callspec.params["dialogue"]) for item in request.session.items
+              if item.path == request.path and hasattr(item, "callspec")}
+    player = Player([one for one in DIALOGUES if str(one) in wanted])
+    yield player
+    player.close()
+
+
+def play_all(kind, player):
+    port_of = {name: free_port() for name in SERVERS}
+    text = configuration(port_of, player.service.port, free_port())
+    with temporary_folder() as folder, Proxy(kind, folder, text, port_of.values()) as proxy:
+        try:
+            return player.play(port_of)
+        finally:
+            keep = os.environ.get("CONFORMANCE_LOG")
+            if keep:
+                with open(f"{keep}.{kind}", "w", errors="surrogateescape") as out:
+                    out.write(proxy.log())
+
+
+@pytest.fixture(scope="module")
+def nginx_transcripts(player):
+    return play_all("nginx", player)
+
+
+@pytest.fixture(scope="module")
+def postern_transcripts(player, nginx_transcripts):  # one after the other: they share the records
+    return play_all("postern", player)
+
+
+def items(value):
+    return (value,) if isinstance(value, str) else value
+
+
+@needs_nginx
+@every_dialogue
+def test_the_oracle_shows_what_the_name_says(dialogue, nginx_transcripts):
+    text = nginx_transcripts[str(dialogue)]
+    for fragment in items(dialogue.shows):
+        assert fragment in text, f"missing: {fragment}\n{text}"
+    for fragment in items(dialogue.hides):
+        assert fragment not in text, f"not wanted: {fragment}\n{text}"
+    assert "-- could not be played" not in text and "-- no whole reply" not in text, text
+    ends = {"closed": "-- closed by the proxy", "open": "-- still open"}[dialogue.ends]
+    assert ends in text or "-- the client vanishes" in text, f"wrong end, wanted {dialogue.ends}:\n{text}"
+
+
+@needs_nginx
+@every_dialogue
+def test_postern_does_as_nginx_does(dialogue, nginx_transcripts, postern_transcripts):
+    expected = nginx_transcripts[str(dialogue)]
+    difference = DIFFERENCES.get(str(dialogue))
+    if difference:
+        expected = difference.apply(expected)
+    got = postern_transcripts[str(dialogue)]
+    reason = f" (wanted difference: {difference.reason})" if difference else ""
+    assert got == expected, f"{dialogue}{reason}\n--- expected\n{expected}\n--- got\n{got}"
+
+
+def test_every_difference_names_a_dialogue():
+    names = {str(one) for one in DIALOGUES}
+    assert not set(DIFFERENCES) - names
+
+
+def test_the_list_is_long_enough():
+    assert len(DIALOGUES) >= 150

@@ -1,6 +1,7 @@
 #include "base/line.h"
 
-namespace postern {
+namespace postern
+{
 
 std::optional<Line> next_line(std::string_view input)
 {

@@ -5,7 +5,8 @@
 #include <string_view>
 #include <vector>
 
-namespace postern {
+namespace postern
+{
 
 // A line at the start of a buffer; it looks into that buffer.
 struct Line {
@@ -25,8 +26,8 @@ std::optional<Line> next_crlf_line(std::string_view input);
 // Words between spaces (TAB is none); nothing if there are more than `limit`.
 std::optional<std::vector<std::string_view>> split_words(std::string_view text, std::size_t limit);
 
-// Without CR, LF and NUL: what may be put into a line of a protocol (RFC 5321, 1939) or into an HTTP
-// field (RFC 9110 section 5.5) without becoming a second one or ending the first.
+// Without CR, LF and NUL: what may be put into a line of a protocol (RFC 5321, 1939) or into an
+// HTTP field (RFC 9110 section 5.5) without becoming a second one or ending the first.
 bool fits_on_a_line(std::string_view text);
 
 }  // namespace postern

@@ -6,9 +6,11 @@
 #include "base/secret.h"
 #include "base/text.h"
 
-namespace postern {
+namespace postern
+{
 
-namespace {
+namespace
+{
 
 constexpr std::size_t kBlockBytes = 64;
 
@@ -24,7 +26,8 @@ constexpr std::array<std::uint32_t, 64> kSines = {
     0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391};
 
 // The four rotations of each round.
-constexpr int kRotations[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+constexpr int kRotations[4][4] = {
+    {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
 
 std::uint32_t little_endian(const unsigned char* bytes)
 {
@@ -98,22 +101,22 @@ void Md5::transform(const unsigned char* block)
         std::uint32_t mixed;
         unsigned word;
         switch (i / 16) {
-        case 0:
-            mixed = (b & c) | (~b & d);
-            word = i;
-            break;
-        case 1:
-            mixed = (b & d) | (c & ~d);
-            word = (5 * i + 1) % 16;
-            break;
-        case 2:
-            mixed = b ^ c ^ d;
-            word = (3 * i + 5) % 16;
-            break;
-        default:
-            mixed = c ^ (b | ~d);
-            word = 7 * i % 16;
-            break;
+            case 0:
+                mixed = (b & c) | (~b & d);
+                word = i;
+                break;
+            case 1:
+                mixed = (b & d) | (c & ~d);
+                word = (5 * i + 1) % 16;
+                break;
+            case 2:
+                mixed = b ^ c ^ d;
+                word = (3 * i + 5) % 16;
+                break;
+            default:
+                mixed = c ^ (b | ~d);
+                word = 7 * i % 16;
+                break;
         }
         const std::uint32_t sum = a + mixed + kSines[i] + little_endian(block + 4 * word);
         a = d;

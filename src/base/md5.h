@@ -1,7 +1,7 @@
 // MD5 (RFC 1321) and HMAC-MD5 (RFC 2104), for APOP and CRAM-MD5 alone: those two old mechanisms
-// prescribe it, nothing else here may use it, and for one page of code a library of cryptography is a
-// large thing to depend on. Against forgery it is broken; as a keyed digest over a challenge it still
-// hides a password from a listener who can't guess it.
+// prescribe it, nothing else here may use it, and for one page of code a library of cryptography is
+// a large thing to depend on. Against forgery it is broken; as a keyed digest over a challenge it
+// still hides a password from a listener who can't guess it.
 #pragma once
 
 #include <array>
@@ -9,7 +9,8 @@
 #include <string>
 #include <string_view>
 
-namespace postern {
+namespace postern
+{
 
 class Md5
 {

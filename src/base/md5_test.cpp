@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
-namespace postern {
-namespace {
+namespace postern
+{
+namespace
+{
 
 TEST(Md5, TestSuiteOfRfc1321)  // appendix A.5
 {
@@ -42,7 +44,8 @@ TEST(Md5, AMillionBytes)
 
 TEST(HmacMd5, TestCasesOfRfc2202)  // section 2
 {
-    EXPECT_EQ(hmac_md5_hex(std::string(16, '\x0b'), "Hi There"), "9294727a3638bb1c13f48ef8158bfc9d");
+    EXPECT_EQ(hmac_md5_hex(std::string(16, '\x0b'), "Hi There"),
+              "9294727a3638bb1c13f48ef8158bfc9d");
     EXPECT_EQ(hmac_md5_hex("Jefe", "what do ya want for nothing?"),
               "750c783e6ab0b503eaa86e310a5db738");
     EXPECT_EQ(hmac_md5_hex(std::string(16, '\xaa'), std::string(50, '\xdd')),

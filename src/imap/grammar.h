@@ -1,5 +1,5 @@
-// The words of IMAP before login (RFC 9051, RFC 3501): commands of clients, our replies to them, and
-// the login at a backend. Pure: text in, values out.
+// The words of IMAP before login (RFC 9051, RFC 3501): commands of clients, our replies to them,
+// and the login at a backend. Pure: text in, values out.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,8 @@
 #include "base/mechanisms.h"
 #include "base/secret.h"
 
-namespace postern::imap {
+namespace postern::imap
+{
 
 inline constexpr std::size_t kMaxTagBytes = 32;
 inline constexpr std::size_t kMaxArguments = 3;
@@ -33,11 +34,13 @@ struct Command {
 };
 
 struct SyntaxError {
-    std::string tag;   // "*" if the line had none
-    bool must_close;   // it ended in "+}": what follows is a literal's data and would be run as commands
+    std::string tag;  // "*" if the line had none
+    bool must_close;  // it ended in "+}": what follows is a literal's data and would be run as
+                      // commands
 };
 
-struct NeedMore {};
+struct NeedMore {
+};
 
 struct Parsed {
     std::variant<NeedMore, Command, SyntaxError> verdict;
@@ -50,9 +53,9 @@ struct Parsed {
 };
 
 // Reads the command at the start of `input`, which is all that the client sent and nobody has read.
-// More bytes may follow it. Reading again after NeedMore starts over at the same place, so the result
-// doesn't depend on how the command was cut into packets. Any number that fits 32 bits is taken as
-// the size of a literal: that the whole has to fit a buffer is for the caller to see to.
+// More bytes may follow it. Reading again after NeedMore starts over at the same place, so the
+// result doesn't depend on how the command was cut into packets. Any number that fits 32 bits is
+// taken as the size of a literal: that the whole has to fit a buffer is for the caller to see to.
 //
 // Differs from NGINX, whose parser stumbles here: "{0}" is an empty argument, a quote that isn't
 // closed and an empty tag are syntax errors, and so is "{}".
@@ -95,7 +98,8 @@ struct Reply {
 // case are not recognised. An empty tag: none was sent yet, no line is taken for an answer to it.
 std::optional<Reply> parse_reply(std::string_view input, std::string_view tag);
 
-// LOGIN with synchronising literals (RFC 9051 section 6.2.3): a part is sent for each "+" before it.
+// LOGIN with synchronising literals (RFC 9051 section 6.2.3): a part is sent for each "+" before
+// it.
 struct Login {
     std::string command;  // "TAG LOGIN {3}"
     std::string user;     // "bob {6}"

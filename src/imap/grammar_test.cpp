@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
-namespace postern::imap {
-namespace {
+namespace postern::imap
+{
+namespace
+{
 
 using namespace std::string_literals;
 using namespace std::string_view_literals;
@@ -247,11 +249,11 @@ TEST(ImapLiteral, IsFollowedBySpaceOrLineEnd)
 
 TEST(ImapLiteral, Malformed)
 {
-    for (const auto text : {"a LOGIN {}\r\n"sv, "a LOGIN {-1}\r\n"sv, "a LOGIN {x}\r\n"sv,
-                            "a LOGIN {3\r\n"sv, "a LOGIN { 3}\r\n"sv, "a LOGIN {3 }\r\n"sv,
-                            "a LOGIN {3}x\r\n"sv, "a LOGIN {3} \r\n"sv, "a LOGIN {3}\r \n"sv,
-                            "a LOGIN {+3}\r\n"sv, "a LOGIN {3-}\r\n"sv, "a LOGIN {\r\n"sv,
-                            "a LOGIN {3+\r\n"sv, "a LOGIN {\0}\r\n"sv, "a LOGIN {3}\"\r\n"sv}) {
+    for (const auto text :
+         {"a LOGIN {}\r\n"sv, "a LOGIN {-1}\r\n"sv, "a LOGIN {x}\r\n"sv, "a LOGIN {3\r\n"sv,
+          "a LOGIN { 3}\r\n"sv, "a LOGIN {3 }\r\n"sv, "a LOGIN {3}x\r\n"sv, "a LOGIN {3} \r\n"sv,
+          "a LOGIN {3}\r \n"sv, "a LOGIN {+3}\r\n"sv, "a LOGIN {3-}\r\n"sv, "a LOGIN {\r\n"sv,
+          "a LOGIN {3+\r\n"sv, "a LOGIN {\0}\r\n"sv, "a LOGIN {3}\"\r\n"sv}) {
         expect_error(text, "a");
         EXPECT_EQ(parse_command(text).prompts, 0u);
     }
@@ -262,8 +264,8 @@ TEST(ImapLiteral, Malformed)
 TEST(ImapLiteral, SizeHas32Bits)
 {
     EXPECT_EQ(parse_command("a LOGIN {4294967295}\r\nabc").prompts, 1u);
-    EXPECT_TRUE(std::holds_alternative<NeedMore>(
-        parse_command("a LOGIN {4294967295}\r\nabc\r\n").verdict));
+    EXPECT_TRUE(
+        std::holds_alternative<NeedMore>(parse_command("a LOGIN {4294967295}\r\nabc\r\n").verdict));
     expect_error("a LOGIN {4294967296}\r\n", "a");
     expect_error("a LOGIN {4294967300}\r\n", "a");
     expect_error("a LOGIN {99999999999999999999999999}\r\n", "a");
@@ -302,8 +304,8 @@ TEST(ImapRefusal, ArgumentsThatTheVerbDoesNotTake)
     EXPECT_TRUE(is_right("a AUTHENTICATE PLAIN\r\n"));
     EXPECT_TRUE(is_right("a AUTHENTICATE PLAIN =\r\n"));
     EXPECT_FALSE(is_right("a AUTHENTICATE PLAIN = x\r\n"));
-    for (const auto text : {"a CAPABILITY x y z\r\n"sv, "a NOOP x\r\n"sv, "a LOGOUT x\r\n"sv,
-                            "a STARTTLS x\r\n"sv}) {
+    for (const auto text :
+         {"a CAPABILITY x y z\r\n"sv, "a NOOP x\r\n"sv, "a LOGOUT x\r\n"sv, "a STARTTLS x\r\n"sv}) {
         EXPECT_TRUE(is_right(text)) << text;
     }
 }
@@ -315,7 +317,8 @@ TEST(ImapHostile, LongLines)
     EXPECT_EQ(std::get<Command>(parse_command(text).verdict).words()[0], parentheses);
     for (const char c : {'(', '"', '\\', '{', ' ', 'a', '\0', '\r', '\xff'}) {
         const std::string junk(65'536, c);
-        for (const auto start : {"", "a ", "a LOGIN ", "a LOGIN {", "a LOGIN \"", "a LOGIN {1}\r\n"}) {
+        for (const auto start :
+             {"", "a ", "a LOGIN ", "a LOGIN {", "a LOGIN \"", "a LOGIN {1}\r\n"}) {
             const Parsed open = parse_command(start + junk);
             EXPECT_TRUE(std::holds_alternative<NeedMore>(open.verdict)) << start << c;
             const Parsed closed = parse_command(start + junk + "\n");
@@ -357,7 +360,8 @@ TEST(ImapCapability, Composition)
     constexpr Mechanisms kAll = {.plain = true, .login = true, .cram_md5 = true, .external = true};
     const auto line = [&](Protection protection) { return capability(words, kAll, protection); };
     constexpr auto kFull =
-        "* CAPABILITY IMAP4 IMAP4rev1 UIDPLUS AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5 AUTH=EXTERNAL\r\n";
+        "* CAPABILITY IMAP4 IMAP4rev1 UIDPLUS AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5 "
+        "AUTH=EXTERNAL\r\n";
     EXPECT_EQ(capability(words, {.plain = true}, {}),
               "* CAPABILITY IMAP4 IMAP4rev1 UIDPLUS AUTH=PLAIN\r\n");
     EXPECT_EQ(line({StartTls::off, false}), kFull);

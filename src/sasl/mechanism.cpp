@@ -4,20 +4,22 @@
 
 #include "base/text.h"
 
-namespace postern::sasl {
+namespace postern::sasl
+{
 
-namespace {
+namespace
+{
 
 bool is_enabled(Mechanism mechanism, const Mechanisms& enabled)
 {
     switch (mechanism) {
-    case Mechanism::plain:
-    case Mechanism::login:
-        return true;
-    case Mechanism::cram_md5:
-        return enabled.cram_md5;
-    case Mechanism::external:
-        return enabled.external;
+        case Mechanism::plain:
+        case Mechanism::login:
+            return true;
+        case Mechanism::cram_md5:
+            return enabled.cram_md5;
+        case Mechanism::external:
+            return enabled.external;
     }
     std::unreachable();
 }
@@ -27,14 +29,14 @@ bool is_enabled(Mechanism mechanism, const Mechanisms& enabled)
 std::string_view to_string(Mechanism mechanism)
 {
     switch (mechanism) {
-    case Mechanism::plain:
-        return "PLAIN";
-    case Mechanism::login:
-        return "LOGIN";
-    case Mechanism::cram_md5:
-        return "CRAM-MD5";
-    case Mechanism::external:
-        return "EXTERNAL";
+        case Mechanism::plain:
+            return "PLAIN";
+        case Mechanism::login:
+            return "LOGIN";
+        case Mechanism::cram_md5:
+            return "CRAM-MD5";
+        case Mechanism::external:
+            return "EXTERNAL";
     }
     std::unreachable();
 }
@@ -64,7 +66,8 @@ std::optional<Start> parse_start(std::span<const std::string_view> arguments,
         return Start{*mechanism, std::nullopt};
     }
     if (*mechanism == Mechanism::cram_md5) {
-        return std::nullopt;  // the server speaks first (RFC 2195): there is nothing to respond to yet
+        return std::nullopt;  // the server speaks first (RFC 2195): there is nothing to respond to
+                              // yet
     }
     return Start{*mechanism, arguments[1]};
 }

@@ -9,8 +9,10 @@
 #include "sasl/challenge.h"
 #include "sasl/exchange.h"
 
-namespace postern::sasl {
-namespace {
+namespace postern::sasl
+{
+namespace
+{
 
 using namespace std::string_view_literals;
 using Reason = Failure::Reason;
@@ -204,8 +206,8 @@ TEST(SaslAnswer, BadBase64)
 {
     for (const auto mechanism :
          {Mechanism::plain, Mechanism::login, Mechanism::cram_md5, Mechanism::external}) {
-        for (const auto line : {"*"sv, "A"sv, "AAAAA"sv, "AG\tJ"sv, "AG-J"sv, "AG\0J"sv, "AGJ\xc3"sv,
-                                "AGJv\r"sv}) {
+        for (const auto line :
+             {"*"sv, "A"sv, "AAAAA"sv, "AG\tJ"sv, "AG-J"sv, "AG\0J"sv, "AGJ\xc3"sv, "AGJv\r"sv}) {
             EXPECT_EQ(reason(answer(mechanism, line)), Reason::base64);
         }
     }
@@ -236,9 +238,10 @@ TEST(SaslFailure, SaysWhatNginxSays)
 
 TEST(SaslChallenge, HasNginxForm)
 {
-    EXPECT_EQ(format_challenge(187994217, std::chrono::sys_seconds(std::chrono::seconds(1795398254)),
-                               "mail.test"),
-              "<187994217.1795398254@mail.test>");
+    EXPECT_EQ(
+        format_challenge(187994217, std::chrono::sys_seconds(std::chrono::seconds(1795398254)),
+                         "mail.test"),
+        "<187994217.1795398254@mail.test>");
 }
 
 TEST(SaslChallenge, NeverRepeats)

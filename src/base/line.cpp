@@ -1,7 +1,6 @@
 #include "base/line.h"
 
-namespace postern
-{
+namespace postern {
 
 std::optional<Line> next_line(std::string_view input)
 {

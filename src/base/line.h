@@ -5,8 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace postern
-{
+namespace postern {
 
 // A line at the start of a buffer; it looks into that buffer.
 struct Line {

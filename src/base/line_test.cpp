@@ -4,10 +4,8 @@
 
 #include <string>
 
-namespace postern
-{
-namespace
-{
+namespace postern {
+namespace {
 
 using namespace std::string_view_literals;
 using Words = std::vector<std::string_view>;

@@ -6,11 +6,9 @@
 #include "base/secret.h"
 #include "base/text.h"
 
-namespace postern
-{
+namespace postern {
 
-namespace
-{
+namespace {
 
 constexpr std::size_t kBlockBytes = 64;
 
@@ -101,22 +99,22 @@ void Md5::transform(const unsigned char* block)
         std::uint32_t mixed;
         unsigned word;
         switch (i / 16) {
-            case 0:
-                mixed = (b & c) | (~b & d);
-                word = i;
-                break;
-            case 1:
-                mixed = (b & d) | (c & ~d);
-                word = (5 * i + 1) % 16;
-                break;
-            case 2:
-                mixed = b ^ c ^ d;
-                word = (3 * i + 5) % 16;
-                break;
-            default:
-                mixed = c ^ (b | ~d);
-                word = 7 * i % 16;
-                break;
+        case 0:
+            mixed = (b & c) | (~b & d);
+            word = i;
+            break;
+        case 1:
+            mixed = (b & d) | (c & ~d);
+            word = (5 * i + 1) % 16;
+            break;
+        case 2:
+            mixed = b ^ c ^ d;
+            word = (3 * i + 5) % 16;
+            break;
+        default:
+            mixed = c ^ (b | ~d);
+            word = 7 * i % 16;
+            break;
         }
         const std::uint32_t sum = a + mixed + kSines[i] + little_endian(block + 4 * word);
         a = d;

@@ -9,8 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace postern
-{
+namespace postern {
 
 class Md5
 {

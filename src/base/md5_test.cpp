@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-namespace postern
-{
-namespace
-{
+namespace postern {
+namespace {
 
 TEST(Md5, TestSuiteOfRfc1321)  // appendix A.5
 {

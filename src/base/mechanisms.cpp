@@ -1,7 +1,6 @@
 #include "base/mechanisms.h"
 
-namespace postern
-{
+namespace postern {
 
 std::vector<std::string_view> sasl_names(const Mechanisms& mechanisms)
 {

@@ -5,8 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace postern
-{
+namespace postern {
 
 // One mechanism a flag, of "imap_auth", "pop3_auth", "smtp_auth".
 struct Mechanisms {

@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-namespace postern
-{
-namespace
-{
+namespace postern {
+namespace {
 
 using Names = std::vector<std::string_view>;
 

@@ -6,11 +6,9 @@
 #include "base/text.h"
 #include "imap/grammar.h"
 
-namespace postern::imap
-{
+namespace postern::imap {
 
-namespace
-{
+namespace {
 
 struct VerbName {
     std::string_view name;
@@ -92,16 +90,16 @@ Parsed Parser::run()
 {
     Parsed parsed;
     switch (command()) {
-        case Outcome::need_more:
-            break;
-        case Outcome::good:
-            parsed.verdict = take_command();
-            parsed.consumed = at_;
-            break;
-        case Outcome::bad:
-            parsed.verdict = skip_bad_line();
-            parsed.consumed = std::holds_alternative<NeedMore>(parsed.verdict) ? 0 : at_;
-            break;
+    case Outcome::need_more:
+        break;
+    case Outcome::good:
+        parsed.verdict = take_command();
+        parsed.consumed = at_;
+        break;
+    case Outcome::bad:
+        parsed.verdict = skip_bad_line();
+        parsed.consumed = std::holds_alternative<NeedMore>(parsed.verdict) ? 0 : at_;
+        break;
     }
     parsed.prompts = prompts_;
     return parsed;
@@ -180,12 +178,12 @@ Parser::Outcome Parser::arguments()
 Parser::Outcome Parser::argument()
 {
     switch (here()) {
-        case '"':
-            return quoted();
-        case '{':
-            return literal();
-        default:
-            return atom();
+    case '"':
+        return quoted();
+    case '{':
+        return literal();
+    default:
+        return atom();
     }
 }
 

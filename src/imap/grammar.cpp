@@ -6,21 +6,20 @@
 
 #include "base/line.h"
 
-namespace postern::imap
-{
+namespace postern::imap {
 
 bool Command::has_right_arguments() const
 {
     switch (verb) {
-        case Verb::login:
-            return arguments.size() == 2 && !arguments[0].empty();
-        case Verb::authenticate:
-            return arguments.size() == 1 || arguments.size() == 2;
-        case Verb::capability:
-        case Verb::noop:
-        case Verb::logout:
-        case Verb::starttls:
-            return true;
+    case Verb::login:
+        return arguments.size() == 2 && !arguments[0].empty();
+    case Verb::authenticate:
+        return arguments.size() == 1 || arguments.size() == 2;
+    case Verb::capability:
+    case Verb::noop:
+    case Verb::logout:
+    case Verb::starttls:
+        return true;
     }
     std::unreachable();
 }
@@ -73,8 +72,7 @@ std::string capability(std::span<const std::string> words, const Mechanisms& mec
     return reply + "\r\n";
 }
 
-namespace
-{
+namespace {
 
 Reply::Kind classify(std::string_view line, std::string_view tag)
 {

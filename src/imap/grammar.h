@@ -12,8 +12,7 @@
 #include "base/mechanisms.h"
 #include "base/secret.h"
 
-namespace postern::imap
-{
+namespace postern::imap {
 
 inline constexpr std::size_t kMaxTagBytes = 32;
 inline constexpr std::size_t kMaxArguments = 3;

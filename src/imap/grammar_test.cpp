@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-namespace postern::imap
-{
-namespace
-{
+namespace postern::imap {
+namespace {
 
 using namespace std::string_literals;
 using namespace std::string_view_literals;

@@ -7,11 +7,9 @@
 #include "base/line.h"
 #include "base/text.h"
 
-namespace postern::pop3
-{
+namespace postern::pop3 {
 
-namespace
-{
+namespace {
 
 struct VerbName {
     std::string_view name;
@@ -45,18 +43,18 @@ std::vector<std::string_view> offered_names(Mechanisms mechanisms)
 bool Command::has_right_arguments() const
 {
     switch (verb) {
-        case Verb::user:
-        case Verb::pass:
-            return arguments.size() == 1;
-        case Verb::apop:
-            return arguments.size() == 2;
-        case Verb::auth:
-            return arguments.size() <= 2;
-        case Verb::capa:
-        case Verb::stls:
-        case Verb::noop:
-        case Verb::quit:
-            return true;
+    case Verb::user:
+    case Verb::pass:
+        return arguments.size() == 1;
+    case Verb::apop:
+        return arguments.size() == 2;
+    case Verb::auth:
+        return arguments.size() <= 2;
+    case Verb::capa:
+    case Verb::stls:
+    case Verb::noop:
+    case Verb::quit:
+        return true;
     }
     std::unreachable();
 }

@@ -11,8 +11,7 @@
 #include "base/mechanisms.h"
 #include "base/secret.h"
 
-namespace postern::pop3
-{
+namespace postern::pop3 {
 
 inline constexpr std::size_t kMaxArguments = 3;
 

@@ -4,10 +4,8 @@
 
 #include "base/line.h"
 
-namespace postern::pop3
-{
-namespace
-{
+namespace postern::pop3 {
+namespace {
 
 using namespace std::string_view_literals;
 using Words = std::vector<std::string_view>;

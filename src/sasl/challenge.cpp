@@ -5,8 +5,7 @@
 
 #include "base/assert.h"
 
-namespace postern::sasl
-{
+namespace postern::sasl {
 
 std::string format_challenge(std::uint32_t random, std::chrono::sys_seconds now,
                              std::string_view server_name)

@@ -5,8 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace postern::sasl
-{
+namespace postern::sasl {
 
 // "<RANDOM.TIME@SERVER_NAME>": the timestamp of POP3's greeting (RFC 1939 section 7) and what
 // CRAM-MD5 sends (RFC 2195 section 2). The time is in seconds since 1970.

@@ -4,11 +4,9 @@
 
 #include "base/base64.h"
 
-namespace postern::sasl
-{
+namespace postern::sasl {
 
-namespace
-{
+namespace {
 
 constexpr std::string_view kUsernamePrompt = "VXNlcm5hbWU6";  // "Username:"
 constexpr std::string_view kPasswordPrompt = "UGFzc3dvcmQ6";  // "Password:"
@@ -28,14 +26,14 @@ std::optional<Secret> decode(std::string_view base64)
 std::string_view name(Failure::Reason reason)
 {
     switch (reason) {
-        case Failure::Reason::base64:
-            return "base64 encoding";
-        case Failure::Reason::login:
-            return "login";
-        case Failure::Reason::password:
-            return "password";
-        case Failure::Reason::digest:
-            return "CRAM-MD5 hash";
+    case Failure::Reason::base64:
+        return "base64 encoding";
+    case Failure::Reason::login:
+        return "login";
+    case Failure::Reason::password:
+        return "password";
+    case Failure::Reason::digest:
+        return "CRAM-MD5 hash";
     }
     std::unreachable();
 }
@@ -63,13 +61,13 @@ Step Exchange::begin(std::optional<std::string_view> initial_response)
         return receive(*initial_response);
     }
     switch (mechanism_) {
-        case Mechanism::plain:
-            return Prompt{};
-        case Mechanism::login:
-        case Mechanism::external:  // NGINX: asks for a user name, though RFC 4422 would ask nothing
-            return Prompt{std::string(kUsernamePrompt)};
-        case Mechanism::cram_md5:
-            return Prompt{base64_encode(challenge_)};
+    case Mechanism::plain:
+        return Prompt{};
+    case Mechanism::login:
+    case Mechanism::external:  // NGINX: asks for a user name, though RFC 4422 would ask nothing
+        return Prompt{std::string(kUsernamePrompt)};
+    case Mechanism::cram_md5:
+        return Prompt{base64_encode(challenge_)};
     }
     std::unreachable();
 }
@@ -86,14 +84,14 @@ Step Exchange::receive(std::string_view base64)
         return Failure{mechanism_, Failure::Reason::base64};
     }
     switch (mechanism_) {
-        case Mechanism::plain:
-            return plain(message->reveal());
-        case Mechanism::login:
-            return login(message->reveal());
-        case Mechanism::cram_md5:
-            return cram_md5(message->reveal());
-        case Mechanism::external:
-            return Claim{mechanism_, std::string(message->reveal()), Secret()};
+    case Mechanism::plain:
+        return plain(message->reveal());
+    case Mechanism::login:
+        return login(message->reveal());
+    case Mechanism::cram_md5:
+        return cram_md5(message->reveal());
+    case Mechanism::external:
+        return Claim{mechanism_, std::string(message->reveal()), Secret()};
     }
     std::unreachable();
 }

@@ -10,8 +10,7 @@
 #include "base/secret.h"
 #include "sasl/mechanism.h"
 
-namespace postern::sasl
-{
+namespace postern::sasl {
 
 // Ask the client: "+ TEXT" (IMAP, POP3) or "334 TEXT" (SMTP). The text is base64 already, or empty.
 struct Prompt {

@@ -4,22 +4,20 @@
 
 #include "base/text.h"
 
-namespace postern::sasl
-{
+namespace postern::sasl {
 
-namespace
-{
+namespace {
 
 bool is_enabled(Mechanism mechanism, const Mechanisms& enabled)
 {
     switch (mechanism) {
-        case Mechanism::plain:
-        case Mechanism::login:
-            return true;
-        case Mechanism::cram_md5:
-            return enabled.cram_md5;
-        case Mechanism::external:
-            return enabled.external;
+    case Mechanism::plain:
+    case Mechanism::login:
+        return true;
+    case Mechanism::cram_md5:
+        return enabled.cram_md5;
+    case Mechanism::external:
+        return enabled.external;
     }
     std::unreachable();
 }
@@ -29,14 +27,14 @@ bool is_enabled(Mechanism mechanism, const Mechanisms& enabled)
 std::string_view to_string(Mechanism mechanism)
 {
     switch (mechanism) {
-        case Mechanism::plain:
-            return "PLAIN";
-        case Mechanism::login:
-            return "LOGIN";
-        case Mechanism::cram_md5:
-            return "CRAM-MD5";
-        case Mechanism::external:
-            return "EXTERNAL";
+    case Mechanism::plain:
+        return "PLAIN";
+    case Mechanism::login:
+        return "LOGIN";
+    case Mechanism::cram_md5:
+        return "CRAM-MD5";
+    case Mechanism::external:
+        return "EXTERNAL";
     }
     std::unreachable();
 }

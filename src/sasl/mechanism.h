@@ -7,8 +7,7 @@
 
 #include "base/mechanisms.h"
 
-namespace postern::sasl
-{
+namespace postern::sasl {
 
 enum class Mechanism : unsigned char { plain, login, cram_md5, external };
 

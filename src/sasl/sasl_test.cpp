@@ -9,10 +9,8 @@
 #include "sasl/challenge.h"
 #include "sasl/exchange.h"
 
-namespace postern::sasl
-{
-namespace
-{
+namespace postern::sasl {
+namespace {
 
 using namespace std::string_view_literals;
 using Reason = Failure::Reason;

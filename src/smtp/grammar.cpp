@@ -8,11 +8,9 @@
 #include "base/line.h"
 #include "base/text.h"
 
-namespace postern::smtp
-{
+namespace postern::smtp {
 
-namespace
-{
+namespace {
 
 struct VerbName {
     std::string_view name;
@@ -58,22 +56,22 @@ std::optional<Code> parse_code(std::string_view line)
 bool Command::has_right_arguments() const
 {
     switch (verb) {
-        case Verb::helo:
-        case Verb::ehlo:
-            return arguments.size() == 1 && fits_on_a_line(text);
-        case Verb::mail:
-        case Verb::rcpt:
-            return !arguments.empty() && fits_on_a_line(text);
-        case Verb::auth:
-            return !arguments.empty();
-        case Verb::rset:
-        case Verb::noop:
-        case Verb::quit:
-        case Verb::starttls:
-        case Verb::vrfy:
-        case Verb::expn:
-        case Verb::help:
-            return true;
+    case Verb::helo:
+    case Verb::ehlo:
+        return arguments.size() == 1 && fits_on_a_line(text);
+    case Verb::mail:
+    case Verb::rcpt:
+        return !arguments.empty() && fits_on_a_line(text);
+    case Verb::auth:
+        return !arguments.empty();
+    case Verb::rset:
+    case Verb::noop:
+    case Verb::quit:
+    case Verb::starttls:
+    case Verb::vrfy:
+    case Verb::expn:
+    case Verb::help:
+        return true;
     }
     std::unreachable();
 }

@@ -12,8 +12,7 @@
 #include "base/mechanisms.h"
 #include "base/secret.h"
 
-namespace postern::smtp
-{
+namespace postern::smtp {
 
 inline constexpr std::size_t kMaxArguments = 11;
 

@@ -5,10 +5,8 @@
 #include "base/base64.h"
 #include "base/line.h"
 
-namespace postern::smtp
-{
-namespace
-{
+namespace postern::smtp {
+namespace {
 
 using namespace std::string_view_literals;
 using Words = std::vector<std::string_view>;

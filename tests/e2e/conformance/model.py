@@ -27,7 +27,7 @@ class Dialogue:
     server: str = ""           # which server of servers.py; the protocol's plain one if empty
     service: list = field(default_factory=list)  # Answers, one a request; the last one repeats
     backend: list | None = None  # replies of the backend; None: its login script
-    ends: str = "open"         # "closed" if the proxy hangs up without the client doing so
+    ends: str = "open"         # "closed" if the proxy hangs up by itself; "any": NGINX does by chance
     greeting: bool = True      # the client waits for the greeting first
     hides: Any = ()            # text that must not be in NGINX's transcript
     protocol: str = ""         # filled in by `dialogues`

@@ -1,5 +1,5 @@
-// Who is it, and where is the mailbox: the one question that a session asks of auth_http, auth_file and
-// whatever comes later.
+// Who is it, and where is the mailbox: the one question that a session asks of auth_http, auth_file
+// and whatever comes later.
 #pragma once
 
 #include <chrono>
@@ -20,14 +20,15 @@ enum class Method : unsigned char { plain, apop, cram_md5, external, none };
 // The words of Auth-Method: "plain", "apop", "cram-md5", "external", "none".
 std::string_view to_string(Method method);
 
-// One attempt: what the client says it is. A new object each time, so that nothing of an earlier attempt
-// survives.
+// One attempt: what the client says it is. A new object each time, so that nothing of an earlier
+// attempt survives.
 struct Claim {
     Method method = Method::plain;
     std::string login;
     Secret password;   // or the digest, for apop and cram_md5; empty for external and none
     std::string salt;  // apop and cram_md5: the challenge, "<RAND.TIME@NAME>"
-    // SMTP only. helo: as the client said, may be empty; from and to (method none): the whole commands.
+    // SMTP only. helo: as the client said, may be empty; from and to (method none): the whole
+    // commands.
     std::string smtp_helo;
     std::string smtp_from;
     std::string smtp_to;
@@ -36,7 +37,8 @@ struct Claim {
 // Whose attempt it is.
 struct Peer {
     config::Protocol protocol = config::Protocol::imap;
-    std::string client_ip;    // "unix:" for a UNIX socket
+    SocketAddress client_address;
+    std::string client_ip;    // as text; "unix:" for a UNIX socket
     std::string client_host;  // SMTP: a verified name, "[UNAVAILABLE]" or "[TEMPUNAVAIL]"
     unsigned attempt = 1;     // of this connection
 };
@@ -50,15 +52,16 @@ struct Mailbox {
     bool has_password = false;
 };
 
-// A "no" for the client to read. Held back for `wait`, after which the client may try again; without one
-// the connection ends.
+// A "no" for the client to read. Held back for `wait`, after which the client may try again;
+// without one the connection ends.
 struct Refusal {
     std::string text;
     std::string error_code;  // SMTP: "535 5.7.0" unless the service says otherwise
     std::chrono::seconds wait{0};
 };
 
-// Nobody can say. It is logged already; the client gets the internal-error reply and the connection ends.
+// Nobody can say. It is logged already; the client gets the internal-error reply and the connection
+// ends.
 struct Failure {
 };
 
@@ -70,8 +73,10 @@ class Authenticator
 public:
     virtual ~Authenticator() = default;
 
-    // Logs what goes wrong (a refusal's line is the session's). `claim` and `peer` live until it returns.
-    virtual net::Task<Verdict> check(const Claim& claim, const Peer& peer, log::SessionLog& log) = 0;
+    // Logs what goes wrong (a refusal's line is the session's). `claim` and `peer` live until it
+    // returns.
+    virtual net::Task<Verdict> check(const Claim& claim, const Peer& peer,
+                                     log::SessionLog& log) = 0;
 };
 
 }  // namespace postern::auth

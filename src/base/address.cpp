@@ -127,8 +127,8 @@ bool SocketAddress::operator==(const SocketAddress& other) const
         return port() == other.port() &&
                storage_.ipv4.sin_addr.s_addr == other.storage_.ipv4.sin_addr.s_addr;
     case AF_INET6:
-        return port() == other.port() && std::memcmp(&storage_.ipv6.sin6_addr,
-                                                     &other.storage_.ipv6.sin6_addr, 16) == 0;
+        return port() == other.port() &&
+               std::memcmp(&storage_.ipv6.sin6_addr, &other.storage_.ipv6.sin6_addr, 16) == 0;
     case AF_UNIX:
         return path() == other.path();
     default:

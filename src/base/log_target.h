@@ -1,4 +1,5 @@
-// Where log lines go and which: what "error_log" says, shared by config/ (reads it) and log/ (opens it).
+// Where log lines go and which: what "error_log" says, shared by config/ (reads it) and log/ (opens
+// it).
 #pragma once
 
 #include <optional>
@@ -18,8 +19,8 @@ struct LogTarget {
     enum class Kind : unsigned char { file, standard_error, syslog };
 
     Kind kind = Kind::file;
-    LogLevel level = LogLevel::error;  // lines of this level and more severe ones are written
-    std::string path;                  // file: absolute path. syslog: "host:port" or "unix:PATH"
+    LogLevel level = LogLevel::error;    // lines of this level and more severe ones are written
+    std::string path;                    // file: absolute path. syslog: "host:port" or "unix:PATH"
     unsigned char syslog_facility = 23;  // RFC 5424 table 1; 23 is local7
     std::string syslog_tag = "postern";
     bool syslog_nohostname = false;

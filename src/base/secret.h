@@ -8,8 +8,8 @@ namespace postern {
 // Overwrites memory in a way that the compiler may not leave out.
 void wipe(char* data, std::size_t size) noexcept;
 
-// A password or token. It has no formatter and no stream operator, so that no log line can hold one,
-// and wipes its memory when it goes. Copied only by name (`copy`).
+// A password or token. It has no formatter and no stream operator, so that no log line can hold
+// one, and wipes its memory when it goes. Copied only by name (`copy`).
 class Secret
 {
 public:

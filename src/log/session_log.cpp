@@ -5,7 +5,10 @@
 namespace postern::log {
 
 SessionLog::SessionLog(Logger logger, std::uint64_t number, std::string client, std::string server)
-    : logger_(std::move(logger)), number_(number), client_(std::move(client)), server_(std::move(server))
+    : logger_(std::move(logger)),
+      number_(number),
+      client_(std::move(client)),
+      server_(std::move(server))
 {
 }
 

@@ -16,7 +16,8 @@ public:
     // `number` is the connection's, shown as "*N"; `client` and `server` are addresses as text.
     SessionLog(Logger logger, std::uint64_t number, std::string client, std::string server);
 
-    // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for none.
+    // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for
+    // none.
     void set_action(const char* action) { action_ = action; }
     void set_using_starttls() { using_starttls_ = true; }
     void set_login(std::string_view login);        // escaped here

@@ -8,8 +8,8 @@
 
 namespace postern::net {
 
-// A connection died before login. Thrown by waits, caught at the end of the session (or by `login`, which
-// makes a backend's death a value).
+// A connection died before login. Thrown by waits, caught at the end of the session (or by `login`,
+// which makes a backend's death a value).
 struct Disconnected {
     enum class Reason : unsigned char { closed, failed, timed_out };
     Reason reason = Reason::closed;
@@ -19,8 +19,8 @@ struct Disconnected {
     std::string text() const;
 };
 
-// The talk on a stream before the relay: a bounded buffer of what the peer has said and nobody has read
-// yet, and writes that wait. Wipes what passed through it, as passwords do.
+// The talk on a stream before the relay: a bounded buffer of what the peer has said and nobody has
+// read yet, and writes that wait. Wipes what passed through it, as passwords do.
 class Conversation
 {
 public:
@@ -39,8 +39,8 @@ public:
     // No more fits: if `unread` holds nothing complete, the peer has sent too much.
     bool full() const { return end_ - begin_ >= limit_; }
 
-    // co_await conversation.fill(): returns when `unread` has grown; throws Disconnected. Not to be called
-    // when full.
+    // co_await conversation.fill(): returns when `unread` has grown; throws Disconnected. Not to be
+    // called when full.
     class Fill;
     Fill fill();
 
@@ -94,7 +94,10 @@ private:
 class Conversation::Write
 {
 public:
-    Write(Conversation& conversation, std::string_view text) : conversation_(conversation), text_(text) {}
+    Write(Conversation& conversation, std::string_view text)
+        : conversation_(conversation), text_(text)
+    {
+    }
     bool await_ready() { return conversation_.write_now(text_); }
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> self)
     {

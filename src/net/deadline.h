@@ -7,8 +7,8 @@
 
 namespace postern::net {
 
-// The limit of a wait, and the session's one timer: what waits for a stream waits for this too. Once it
-// has passed, every wait ends at once until it is set anew.
+// The limit of a wait, and the session's one timer: what waits for a stream waits for this too.
+// Once it has passed, every wait ends at once until it is set anew.
 class Deadline final : public Timer
 {
 public:

@@ -50,7 +50,8 @@ Loop::~Loop()
 void Loop::run()
 {
     while (!stopping_) {
-        event_count_ = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout_ms());
+        event_count_ =
+            epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout_ms());
         now_ = Clock::now();
         for (event_index_ = 0; event_index_ < event_count_; ++event_index_) {
             const epoll_event& event = events_[static_cast<std::size_t>(event_index_)];

@@ -29,8 +29,8 @@ protected:
     ~Watcher() = default;
 };
 
-// One point in time that may be moved at no cost: moving it later does not touch the loop's heap, as a
-// timer that fires too early is put back.
+// One point in time that may be moved at no cost: moving it later does not touch the loop's heap,
+// as a timer that fires too early is put back.
 class Timer
 {
 public:
@@ -57,12 +57,13 @@ private:
     static constexpr std::uint32_t kNotQueued = ~0u;
 };
 
-// An event loop over edge-triggered epoll: one thread, and everything made on it belongs to it. Other
-// threads reach it by `post` alone.
+// An event loop over edge-triggered epoll: one thread, and everything made on it belongs to it.
+// Other threads reach it by `post` alone.
 class Loop
 {
 public:
-    // Borrowed by whoever reads a socket, for as long as it doesn't wait: idle sessions own no buffer.
+    // Borrowed by whoever reads a socket, for as long as it doesn't wait: idle sessions own no
+    // buffer.
     static constexpr std::size_t kScratchBytes = 128 * 1024;
 
     Loop();

@@ -9,8 +9,8 @@
 
 namespace postern::net {
 
-// A value that a callback on this loop will deliver, shared between the callback and the coroutine that
-// waits for it; whichever gives up first leaves the other unharmed.
+// A value that a callback on this loop will deliver, shared between the callback and the coroutine
+// that waits for it; whichever gives up first leaves the other unharmed.
 template <typename T>
 class Pending
 {

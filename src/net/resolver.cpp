@@ -62,9 +62,9 @@ public:
 
     void want(bool readable, bool writable)
     {
-        owner_.loop_.modify(descriptor_, *this,
-                            (readable ? std::uint32_t{EPOLLIN} : 0u) |
-                                (writable ? std::uint32_t{EPOLLOUT} : 0u));
+        owner_.loop_.modify(
+            descriptor_, *this,
+            (readable ? std::uint32_t{EPOLLIN} : 0u) | (writable ? std::uint32_t{EPOLLOUT} : 0u));
     }
 
 private:
@@ -177,7 +177,8 @@ std::expected<Resolver::Found, ResolveError> Resolver::read(int status, ares_add
 void Resolver::remember(const std::string& host, const Found& found)
 {
     if (cache_.size() >= kCachedMax) {
-        std::erase_if(cache_, [this](const auto& item) { return item.second.expires <= loop_.now(); });
+        std::erase_if(cache_,
+                      [this](const auto& item) { return item.second.expires <= loop_.now(); });
     }
     if (cache_.size() >= kCachedMax) {
         cache_.clear();
@@ -229,7 +230,8 @@ Task<std::expected<Resolver::Addresses, ResolveError>> Resolver::addresses(std::
     co_return found;
 }
 
-Task<std::expected<std::string, ResolveError>> Resolver::name(SocketAddress address, Deadline& deadline)
+Task<std::expected<std::string, ResolveError>> Resolver::name(SocketAddress address,
+                                                              Deadline& deadline)
 {
     using Result = Pending<std::expected<std::string, ResolveError>>;
     const auto result = std::make_shared<Result>();
@@ -246,8 +248,8 @@ Task<std::expected<std::string, ResolveError>> Resolver::name(SocketAddress addr
     const void* bytes = address.family() == AF_INET
                             ? static_cast<const void*>(&address.ipv4().sin_addr)
                             : static_cast<const void*>(&address.ipv6().sin6_addr);
-    ares_gethostbyaddr(channel_, bytes, address.family() == AF_INET ? 4 : 16, address.family(), callback,
-                       argument);
+    ares_gethostbyaddr(channel_, bytes, address.family() == AF_INET ? 4 : 16, address.family(),
+                       callback, argument);
     arm();
     Result::Event event(*result, deadline);
     if (!co_await event) {

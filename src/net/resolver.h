@@ -17,13 +17,14 @@ namespace postern::net {
 
 // Why a name could not be resolved.
 struct ResolveError {
-    int code = 0;  // as NGINX numbers them: 1 to 5 as in DNS, 110 for a time-out
+    int code = 0;            // as NGINX numbers them: 1 to 5 as in DNS, 110 for a time-out
     bool not_found = false;  // there is no such name, or it has no such record
 
     std::string text() const;  // "3: Host not found"
 };
 
-// Looks up names through DNS (c-ares), on one loop and without blocking it. Answers are kept for their TTL.
+// Looks up names through DNS (c-ares), on one loop and without blocking it. Answers are kept for
+// their TTL.
 class Resolver
 {
 public:

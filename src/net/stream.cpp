@@ -13,8 +13,8 @@ namespace postern::net {
 Stream::Stream(Loop& loop, int descriptor, State state)
     : loop_(loop), descriptor_(descriptor), writable_(state == State::connected)
 {
-    // Answers must not wait for the peer's delayed acknowledgement (Nagle's algorithm). Fails on UNIX
-    // sockets, which have no such thing.
+    // Answers must not wait for the peer's delayed acknowledgement (Nagle's algorithm). Fails on
+    // UNIX sockets, which have no such thing.
     const int on = 1;
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (loop.add(descriptor, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) != 0) {
@@ -31,8 +31,7 @@ Stream::~Stream()
 Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, SocketAddress address,
                                                                   Deadline& deadline)
 {
-    const int descriptor =
-        socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int descriptor = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) {
         co_return std::unexpected(errno);
     }
@@ -115,9 +114,9 @@ Io Stream::splice_to(int pipe, std::size_t bytes)
         return {.status = Io::Status::would_block};
     }
     // A short splice says nothing: it stops at the pipe's size too. Only EAGAIN means drained.
-    return finish_read(splice(descriptor_, nullptr, pipe, nullptr, bytes,
-                              SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
-                       false);
+    return finish_read(
+        splice(descriptor_, nullptr, pipe, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+        false);
 }
 
 Io Stream::splice_from(int pipe, std::size_t bytes)
@@ -125,16 +124,16 @@ Io Stream::splice_from(int pipe, std::size_t bytes)
     if (!writable_) {
         return {.status = Io::Status::would_block};
     }
-    return finish_write(splice(pipe, nullptr, descriptor_, nullptr, bytes,
-                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
-                        false);
+    return finish_write(
+        splice(pipe, nullptr, descriptor_, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+        false);
 }
 
 Io Stream::finish_read(ssize_t result, bool short_read)
 {
     if (result > 0) {
-        // A short read has emptied the socket, and new bytes make a new edge. The end does not, if it
-        // was announced together with the bytes.
+        // A short read has emptied the socket, and new bytes make a new edge. The end does not, if
+        // it was announced together with the bytes.
         if (short_read && !hung_up_) {
             readable_ = false;
         }

@@ -23,9 +23,9 @@ struct Io {
 
 class StreamEvent;
 
-// A connected socket, the one thing that sessions read and write. Registered with its loop once, for
-// both directions, edge-triggered; what epoll said is remembered, so that no call is made that would
-// block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again.
+// A connected socket, the one thing that sessions read and write. Registered with its loop once,
+// for both directions, edge-triggered; what epoll said is remembered, so that no call is made that
+// would block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again.
 class Stream final : public Watcher
 {
 public:
@@ -38,7 +38,8 @@ public:
     Stream& operator=(const Stream&) = delete;
 
     // Connects to `address`; an errno value (ETIMEDOUT after the deadline) if that fails.
-    static Task<std::expected<std::unique_ptr<Stream>, int>> connect(Loop& loop, SocketAddress address,
+    static Task<std::expected<std::unique_ptr<Stream>, int>> connect(Loop& loop,
+                                                                     SocketAddress address,
                                                                      Deadline& deadline);
 
     Io read(std::span<char> space);
@@ -71,12 +72,13 @@ private:
     bool hung_up_ = false;
 };
 
-// co_await until something happened on the stream (or on either of two), or the deadline passed: false.
-// Something is anything: the caller tries what it wanted and comes back if it still can't.
+// co_await until something happened on the stream (or on either of two), or the deadline passed:
+// false. Something is anything: the caller tries what it wanted and comes back if it still can't.
 class StreamEvent
 {
 public:
-    StreamEvent(Stream& stream, Deadline& deadline) : first_(stream), second_(stream), deadline_(deadline)
+    StreamEvent(Stream& stream, Deadline& deadline)
+        : first_(stream), second_(stream), deadline_(deadline)
     {
     }
     StreamEvent(Stream& first, Stream& second, Deadline& deadline)

@@ -1,6 +1,6 @@
-// Task<T>: a coroutine that somebody awaits. It starts when it is awaited and wakes its awaiter when it
-// ends, passing on its value or exception. A Task that is dropped before its end is destroyed, with all
-// that its frame holds.
+// Task<T>: a coroutine that somebody awaits. It starts when it is awaited and wakes its awaiter
+// when it ends, passing on its value or exception. A Task that is dropped before its end is
+// destroyed, with all that its frame holds.
 //
 // g++ 12 destroys temporaries inside a co_await expression twice: only names, literals and
 // std::move(name) may stand there. scripts/lint finds others.

@@ -6,8 +6,8 @@ namespace postern::relay {
 
 namespace {
 
-// This many reads in a row that filled the whole buffer, and the transfer is bulk: splice(2) is worth its
-// two calls then.
+// This many reads in a row that filled the whole buffer, and the transfer is bulk: splice(2) is
+// worth its two calls then.
 constexpr std::uint8_t kBulkReads = 2;
 
 }  // namespace

@@ -9,8 +9,8 @@
 
 namespace postern::relay {
 
-// Bytes from one stream to the other, in order. Owns nothing while there is nothing to move: what can't be
-// written yet waits in a buffer that lives only so long, and nothing is read meanwhile.
+// Bytes from one stream to the other, in order. Owns nothing while there is nothing to move: what
+// can't be written yet waits in a buffer that lives only so long, and nothing is read meanwhile.
 class Direction
 {
 public:

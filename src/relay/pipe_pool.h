@@ -12,7 +12,8 @@ public:
     Pipe() = default;  // none
     Pipe(int read_end, int write_end) : read_end_(read_end), write_end_(write_end) {}
     Pipe(Pipe&& other) noexcept
-        : read_end_(std::exchange(other.read_end_, -1)), write_end_(std::exchange(other.write_end_, -1))
+        : read_end_(std::exchange(other.read_end_, -1)),
+          write_end_(std::exchange(other.write_end_, -1))
     {
     }
     Pipe& operator=(Pipe&& other) noexcept

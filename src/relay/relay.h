@@ -24,9 +24,9 @@ struct Result {
     std::uint64_t bytes_to_client = 0;    // that reached the client
 };
 
-// Bytes both ways until both sides have closed, one is dead, or nothing has moved for `idle`. A side that
-// closes has its last bytes delivered and the other's answers passed on: each end is passed on by itself
-// (half-close), and what remains then has at most kHalfClosedLimit of silence.
+// Bytes both ways until both sides have closed, one is dead, or nothing has moved for `idle`. A
+// side that closes has its last bytes delivered and the other's answers passed on: each end is
+// passed on by itself (half-close), and what remains then has at most kHalfClosedLimit of silence.
 //
 // `from_client` and `from_backend` are what was read from each before: they go first.
 constexpr std::chrono::seconds kHalfClosedLimit{10};

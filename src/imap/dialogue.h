@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "imap/grammar.h"
+#include "protocol/dialogue.h"
+
+namespace postern::imap {
+
+// IMAP before login: the not authenticated state of RFC 9051 section 3.1.
+class Dialogue final : public protocol::DialogueBase
+{
+public:
+    explicit Dialogue(const protocol::Context& context) : DialogueBase(context) {}
+
+    net::Task<bool> greet() override;
+    net::Task<std::optional<auth::Claim>> authorize() override;
+    net::Task<> refuse(const auth::Refusal& refusal) override;
+    net::Task<protocol::LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
+                                            const auth::Mailbox& mailbox) override;
+
+    std::string_view internal_error() const override { return kInternalError; }
+    std::string_view access_denied() const override { return "* BYE access denied\r\n"; }
+
+private:
+    net::Task<std::optional<Parsed>> read_command();
+    net::Task<SaslEnd> authenticate(const Command& command);
+
+    std::string
+        tag_;  // of the command that logs in: the reply to it carries it, whoever makes that
+};
+
+}  // namespace postern::imap

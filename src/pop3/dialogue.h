@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "pop3/grammar.h"
+#include "protocol/dialogue.h"
+
+namespace postern::pop3 {
+
+// POP3 before login: the AUTHORIZATION state of RFC 1939 section 4.
+class Dialogue final : public protocol::DialogueBase
+{
+public:
+    explicit Dialogue(const protocol::Context& context) : DialogueBase(context) {}
+
+    net::Task<bool> greet() override;
+    net::Task<std::optional<auth::Claim>> authorize() override;
+    net::Task<> refuse(const auth::Refusal& refusal) override;
+    net::Task<protocol::LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
+                                            const auth::Mailbox& mailbox) override;
+
+    std::string_view internal_error() const override { return kInternalError; }
+    std::string_view access_denied() const override { return "-ERR access denied\r\n"; }
+
+private:
+    bool allowed(Verb verb, const std::string& user) const;
+};
+
+}  // namespace postern::pop3

@@ -1,0 +1,65 @@
+// The login at the backend: USER and PASS, whatever mechanism the client used.
+#include "pop3/dialogue.h"
+#include "protocol/upstream.h"
+
+namespace postern::pop3 {
+
+namespace {
+
+// Waits for "+OK"; the last one stays for the client. Nothing on success, else what the client is
+// told.
+net::Task<std::optional<std::string>> expect_ok(protocol::Upstream& upstream, bool last)
+{
+    for (;;) {
+        const auto reply = parse_reply(upstream.unread());
+        if (!reply) {
+            const bool more = co_await upstream.read_more();
+            if (!more) {
+                co_return upstream.too_long();
+            }
+            continue;
+        }
+        if (reply->kind != Reply::Kind::ok) {
+            co_return upstream.unexpected_reply();
+        }
+        if (!last) {
+            upstream.consume(reply->consumed);
+        }
+        co_return std::nullopt;
+    }
+}
+
+}  // namespace
+
+net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend, const auth::Claim&,
+                                                  const auth::Mailbox& mailbox)
+{
+    protocol::Upstream upstream(backend, settings(), log(), kInternalError);
+    const auto user = user_command(mailbox.login);
+    const auto pass = pass_command(mailbox.password.reveal());
+    if (!user || !pass) {
+        co_return std::unexpected(
+            upstream.failed("login name or password for upstream holds CR, LF or NUL"));
+    }
+
+    log().set_action("reading response from upstream");
+    auto failure = co_await expect_ok(upstream, false);
+    if (failure) {
+        co_return std::unexpected(std::move(*failure));
+    }
+    log().set_action("sending user name to upstream");
+    co_await upstream.send(*user);
+    failure = co_await expect_ok(upstream, false);
+    if (failure) {
+        co_return std::unexpected(std::move(*failure));
+    }
+    log().set_action("sending password to upstream");
+    co_await upstream.send(pass->reveal());
+    failure = co_await expect_ok(upstream, true);
+    if (failure) {
+        co_return std::unexpected(std::move(*failure));
+    }
+    co_return std::string();
+}
+
+}  // namespace postern::pop3

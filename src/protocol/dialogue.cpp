@@ -1,0 +1,109 @@
+#include "protocol/dialogue.h"
+
+#include <utility>
+
+#include "base/line.h"
+#include "sasl/challenge.h"
+
+namespace postern::protocol {
+
+namespace {
+
+auth::Method method_of(sasl::Mechanism mechanism)
+{
+    switch (mechanism) {
+    case sasl::Mechanism::plain:
+    case sasl::Mechanism::login:
+        return auth::Method::plain;
+    case sasl::Mechanism::cram_md5:
+        return auth::Method::cram_md5;
+    case sasl::Mechanism::external:
+        return auth::Method::external;
+    }
+    std::unreachable();
+}
+
+}  // namespace
+
+bool DialogueBase::too_many_errors()
+{
+    if (++errors_ < settings().max_errors) {
+        return false;
+    }
+    log().write(LogLevel::info, "client sent too many invalid commands");
+    return true;
+}
+
+bool DialogueBase::too_many_commands()
+{
+    if (++commands_ <= settings().max_commands) {
+        return false;
+    }
+    log().write(LogLevel::info, "client sent too many commands");
+    return true;
+}
+
+void DialogueBase::log_too_long()
+{
+    log().line(LogLevel::info, "client sent too long command: {} bytes without an end",
+               client().unread().size());
+}
+
+bool DialogueBase::is_well_formed(const auth::Claim& claim)
+{
+    const bool fits = fits_on_a_line(claim.login) && fits_on_a_line(claim.password.reveal());
+    if (!fits) {
+        log().write(LogLevel::info, "client sent CR, LF or NUL in its login name or password");
+    }
+    return fits;
+}
+
+const std::string& DialogueBase::challenge()
+{
+    if (challenge_.empty()) {
+        challenge_ = sasl::make_challenge(settings().server_name);
+    }
+    return challenge_;
+}
+
+net::Task<DialogueBase::SaslEnd> DialogueBase::run_sasl(sasl::Mechanism mechanism,
+                                                        sasl::Step first_step,
+                                                        sasl::Exchange& exchange,
+                                                        std::string_view prompt)
+{
+    sasl::Step step = std::move(first_step);
+    while (const auto* challenge = std::get_if<sasl::Prompt>(&step)) {
+        const std::string text = fmt::format("{}{}\r\n", prompt, challenge->text);
+        co_await client().write(text);
+        auto line = next_line(client().unread());
+        while (!line) {
+            if (client().full()) {
+                log_too_long();
+                co_return SaslEnd{.claim = std::nullopt, .too_long = true};
+            }
+            co_await client().fill();
+            line = next_line(client().unread());
+        }
+        step = exchange.answer(line->text);
+        client().consume(line->consumed);
+    }
+    if (const auto* failure = std::get_if<sasl::Failure>(&step)) {
+        log().write(LogLevel::info, failure->log_message());
+        co_return SaslEnd{};
+    }
+    auto& claimed = std::get<sasl::Claim>(step);
+    auth::Claim claim;
+    claim.method = method_of(mechanism);
+    claim.login = std::move(claimed.user);
+    claim.password = std::move(claimed.secret);
+    if (mechanism == sasl::Mechanism::cram_md5) {
+        claim.salt = challenge();
+    }
+    SaslEnd end;
+    if (is_well_formed(claim)) {
+        end.claim = std::move(claim);
+    }
+    co_return end;
+}
+
+}  // namespace postern::protocol

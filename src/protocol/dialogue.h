@@ -1,0 +1,100 @@
+// What the session asks of IMAP, POP3 and SMTP.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auth/authenticator.h"
+#include "base/mechanisms.h"
+#include "config/settings.h"
+#include "log/session_log.h"
+#include "net/conversation.h"
+#include "net/task.h"
+#include "sasl/exchange.h"
+
+namespace postern::protocol {
+
+// What a dialogue works with. Owned by the session, which outlives the dialogue.
+struct Context {
+    net::Conversation& client;
+    const config::MailServer& settings;
+    log::SessionLog& log;
+    auth::Peer& peer;
+};
+
+// How a login at the backend ended. Success: what the client is told before the relay begins (often
+// nothing: the backend's own words are still unread and go first). Failure: what it is told
+// instead.
+using LoginResult = std::expected<std::string, std::string>;
+
+// The talk with a client before it is logged in, and with its backend on its behalf. All waits
+// throw net::Disconnected when the side they wait for has gone or is too slow.
+class Dialogue
+{
+public:
+    virtual ~Dialogue() = default;
+
+    // False: the client may not go on, and knows why.
+    virtual net::Task<bool> greet() = 0;
+    // Talks until the client claims to be somebody. Nothing: it has said goodbye or had too many
+    // errors, and has been answered.
+    virtual net::Task<std::optional<auth::Claim>> authorize() = 0;
+    // Passes on the answer "no".
+    virtual net::Task<> refuse(const auth::Refusal& refusal) = 0;
+    // Opens the mailbox at the backend. Logs why, if it fails.
+    virtual net::Task<LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
+                                          const auth::Mailbox& mailbox) = 0;
+
+    // Complete replies, with CRLF.
+    virtual std::string_view internal_error() const = 0;
+    virtual std::string_view access_denied() const = 0;
+};
+
+// What the three have in common: the patience with bad commands, and SASL.
+class DialogueBase : public Dialogue
+{
+protected:
+    explicit DialogueBase(const Context& context) : context_(context) {}
+
+    net::Conversation& client() { return context_.client; }
+    const config::MailServer& settings() const { return context_.settings; }
+    log::SessionLog& log() { return context_.log; }
+    const auth::Peer& peer() const { return context_.peer; }
+    Protection protection() const { return {settings().starttls, false}; }
+
+    // Count, and say whether this was one too many; if so, it is logged.
+    bool too_many_errors();
+    bool too_many_commands();
+    // The client's buffer is full and holds no whole command. What it holds may be a password: not
+    // logged.
+    void log_too_long();
+
+    // May this go to a backend at all? CR, LF and NUL have no place in a login name or password:
+    // such a claim is refused, and logged.
+    bool is_well_formed(const auth::Claim& claim);
+
+    // The challenge of this connection, for APOP and CRAM-MD5.
+    const std::string& challenge();
+
+    // Runs a mechanism to its end. `prompt` goes before each challenge: "+ " or "334 ". Nothing: it
+    // failed, which is logged, and the client has to be told; or the client sent too much
+    // (`too_long`).
+    struct SaslEnd {
+        std::optional<auth::Claim> claim;
+        bool too_long = false;
+    };
+    net::Task<SaslEnd> run_sasl(sasl::Mechanism mechanism, sasl::Step first_step,
+                                sasl::Exchange& exchange, std::string_view prompt);
+
+private:
+    Context context_;
+    std::string challenge_;
+    unsigned errors_ = 0;
+    unsigned commands_ = 0;
+};
+
+}  // namespace postern::protocol

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "config/settings.h"
+#include "log/session_log.h"
+#include "net/conversation.h"
+#include "net/task.h"
+
+namespace postern::protocol {
+
+// The talk with a backend while logging in: what is the same in each protocol.
+class Upstream
+{
+public:
+    // `internal_error`: what a client is told about failures that are none of its business.
+    Upstream(net::Conversation& backend, const config::MailServer& settings, log::SessionLog& log,
+             std::string_view internal_error)
+        : backend_(backend), settings_(settings), log_(log), internal_error_(internal_error)
+    {
+    }
+
+    std::string_view unread() const { return backend_.unread(); }
+    void consume(std::size_t bytes) { backend_.consume(bytes); }
+    // co_await upstream.send(text)
+    net::Conversation::Write send(std::string_view text) { return backend_.write(text); }
+
+    // Reads on until there is more; false if no more fits, which is logged.
+    net::Task<bool> read_more();
+
+    // The failures, logged; each returns what the client is told.
+    std::string too_long() const { return std::string(internal_error_); }
+    // The backend has said something else than we want: its words, all of them, if
+    // "proxy_pass_error_message" is on.
+    std::string unexpected_reply();
+    // Our own refusal to send: `why` is logged as an error.
+    std::string failed(std::string_view why);
+
+private:
+    net::Conversation& backend_;
+    const config::MailServer& settings_;
+    log::SessionLog& log_;
+    std::string_view internal_error_;
+};
+
+}  // namespace postern::protocol

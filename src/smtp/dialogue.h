@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "protocol/dialogue.h"
+#include "protocol/upstream.h"
+#include "smtp/grammar.h"
+
+namespace postern::smtp {
+
+// SMTP until somebody is logged in (RFC 4954) or, with "smtp_auth none", until the first RCPT.
+class Dialogue final : public protocol::DialogueBase
+{
+public:
+    explicit Dialogue(const protocol::Context& context) : DialogueBase(context) {}
+
+    net::Task<bool> greet() override;
+    net::Task<std::optional<auth::Claim>> authorize() override;
+    net::Task<> refuse(const auth::Refusal& refusal) override;
+    net::Task<protocol::LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
+                                            const auth::Mailbox& mailbox) override;
+
+    std::string_view internal_error() const override { return kInternalError; }
+    std::string_view access_denied() const override { return "554 5.7.1 Access denied\r\n"; }
+
+private:
+    // What came of a command that takes more than a line of ours.
+    struct Answer {
+        std::string reply;
+        std::optional<auth::Claim> claim = std::nullopt;
+        bool hang_up = false;
+    };
+
+    net::Task<Answer> authenticate(const Command& command);
+    Answer mail(const Command& command);
+    Answer recipient(const Command& command);
+    Answer answer(const Command& command);
+
+    std::string helo_;       // what the client calls itself; empty: it has not said
+    bool extended_ = false;  // it has said EHLO
+    std::string mail_;       // with "smtp_auth none": its MAIL command
+};
+
+}  // namespace postern::smtp

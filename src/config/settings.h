@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -121,6 +122,7 @@ struct MailServer {
     unsigned max_errors = 0;
     unsigned max_commands = 0;  // commands before login that are well-formed; ours
     StartTls starttls = StartTls::off;
+    Location starttls_where;  // for messages
     std::vector<AccessRule> access;
     std::vector<LogTarget> error_logs;  // empty: the main ones
     Resolver resolver;

@@ -1,0 +1,42 @@
+// What NGINX has and this version of Postern doesn't. Refused by name: a directive that was quietly
+// ignored would leave an administrator with less protection than the file says.
+#include "config/directives/groups.h"
+
+namespace postern::config {
+
+namespace {
+
+constexpr Directive absent(std::string_view name, unsigned where = kMail | kServer)
+{
+    return {.name = name,
+            .where = where,
+            .args = {0, Arity::kAny},
+            .again = Again::adds,
+            .support = Support::none};
+}
+
+constexpr Directive kDirectives[] = {
+    absent("debug_connection", kEvents),
+    absent("set_real_ip_from"),
+    absent("ssl_password_file"),
+    absent("ssl_certificate_compression"),
+    absent("ssl_dhparam"),
+    absent("ssl_ecdh_curve"),
+    absent("ssl_session_tickets"),
+    absent("ssl_session_ticket_key"),
+    absent("ssl_verify_client"),
+    absent("ssl_verify_depth"),
+    absent("ssl_client_certificate"),
+    absent("ssl_trusted_certificate"),
+    absent("ssl_crl"),
+    absent("ssl_conf_command"),
+};
+
+}  // namespace
+
+std::span<const Directive> absent_directives()
+{
+    return kDirectives;
+}
+
+}  // namespace postern::config

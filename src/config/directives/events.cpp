@@ -1,0 +1,90 @@
+// The event loops.
+#include "config/directives/groups.h"
+#include "config/setters.h"
+
+namespace postern::config {
+
+namespace {
+
+Outcome use(Entry& entry)
+{
+    if (entry.argument(0) != "epoll") {
+        return std::unexpected(
+            fmt::format("invalid event type \"{}\" (epoll is wanted)", entry.argument(0)));
+    }
+    return {};
+}
+
+// Each event loop has listening sockets of its own, so there is nothing to lock.
+Outcome accept_mutex(Entry& entry)
+{
+    const auto value = parse_flag(entry, entry.argument(0));
+    if (!value) {
+        return std::unexpected(value.error());
+    }
+    if (*value) {
+        entry.warn("\"accept_mutex\" directive has no effect in Postern");
+    }
+    return {};
+}
+
+constexpr Directive kDirectives[] = {
+    {.name = "events",
+     .where = kMain,
+     .doc = "Holds the directives of this section. It may be missing.",
+     .kind = Kind::block,
+     .opens = kEvents},
+    {.name = "worker_connections",
+     .where = kEvents,
+     .args = {1, 1},
+     .set = number<&Events::worker_connections>,
+     .initial = "512",
+     .syntax = "NUMBER",
+     .doc = "How many connections an event loop may have, with clients, services and mailbox "
+            "servers together."},
+    {.name = "multi_accept",
+     .where = kEvents,
+     .args = {1, 1},
+     .set = flag<&Events::multi_accept>,
+     .initial = "off",
+     .syntax = "on | off",
+     .doc = "Whether all waiting clients are accepted at once, or one at a time."},
+    {.name = "use",
+     .where = kEvents,
+     .args = {1, 1},
+     .set = use,
+     .initial = "epoll",
+     .syntax = "epoll",
+     .doc = "How the system is asked what happened. There is no other way than `epoll`."},
+    {.name = "accept_mutex",
+     .where = kEvents,
+     .args = {1, 1},
+     .set = accept_mutex,
+     .initial = "off",
+     .syntax = "on | off",
+     .doc = "`on` is accepted with a warning and has no effect."},
+    {.name = "accept_mutex_delay",
+     .where = kEvents,
+     .args = {1, 1},
+     .syntax = "TIME",
+     .support = Support::no_effect},
+    {.name = "worker_aio_requests",
+     .where = kEvents,
+     .args = {1, 1},
+     .syntax = "NUMBER",
+     .support = Support::no_effect},
+    {.name = "epoll_events",
+     .where = kEvents,
+     .args = {1, 1},
+     .syntax = "NUMBER",
+     .support = Support::no_effect},
+};
+
+}  // namespace
+
+std::span<const Directive> events_directives()
+{
+    return kDirectives;
+}
+
+}  // namespace postern::config

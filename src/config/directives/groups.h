@@ -1,0 +1,21 @@
+// The rows of each file in this folder.
+#pragma once
+
+#include "config/directive.h"
+
+namespace postern::config {
+
+std::span<const Directive> main_directives();
+std::span<const Directive> events_directives();
+std::span<const Directive> mail_directives();
+std::span<const Directive> access_directives();
+std::span<const Directive> auth_directives();
+std::span<const Directive> imap_directives();
+std::span<const Directive> pop3_directives();
+std::span<const Directive> smtp_directives();
+std::span<const Directive> proxy_directives();
+std::span<const Directive> resolver_directives();
+std::span<const Directive> ssl_directives();
+std::span<const Directive> absent_directives();
+
+}  // namespace postern::config

@@ -1,0 +1,96 @@
+// Mail servers: where they listen, what they speak, how patient they are.
+#include "config/directives/groups.h"
+#include "config/directives/listen.h"
+#include "config/setters.h"
+
+namespace postern::config {
+
+namespace {
+
+Outcome protocol(Entry& entry)
+{
+    const std::string& word = entry.argument(0);
+    for (const Protocol each : {Protocol::imap, Protocol::pop3, Protocol::smtp}) {
+        if (word == to_string(each)) {
+            entry.server().protocol = each;
+            return require_in_build(each);
+        }
+    }
+    return std::unexpected(
+        fmt::format("unknown protocol \"{}\" (imap, pop3 or smtp is wanted)", word));
+}
+
+constexpr Directive kDirectives[] = {
+    {.name = "mail",
+     .where = kMain,
+     .doc = "Holds mail servers, and what they have in common.",
+     .kind = Kind::block,
+     .opens = kMail},
+    {.name = "server",
+     .where = kMail,
+     .doc = "One mail server. It inherits what `mail` says and may say otherwise.",
+     .kind = Kind::block,
+     .opens = kServer,
+     .again = Again::adds},
+    {.name = "listen",
+     .where = kServer,
+     .args = {1, Arity::kAny},
+     .set = listen,
+     .syntax = "[ADDRESS:]PORT[-PORT] | unix:PATH [ssl] [proxy_protocol] [bind] [backlog=NUMBER] "
+               "[rcvbuf=SIZE] [sndbuf=SIZE] [ipv6only=on|off] "
+               "[so_keepalive[=on|off|[IDLE]:[INTERVAL]:[COUNT]]]",
+     .default_text = "none: every server needs one",
+     .doc = "Where clients connect. ADDRESS is an IPv4 address, an IPv6 address in brackets, `*` or "
+            "a host name, all of whose addresses are used. No two servers may share an address and "
+            "port. `ssl` and `proxy_protocol` are not supported by this version.",
+     .again = Again::adds},
+    {.name = "protocol",
+     .where = kServer,
+     .args = {1, 1},
+     .set = protocol,
+     .syntax = "imap | pop3 | smtp",
+     .default_text = "by the port",
+     .doc = "What the server speaks. Without it each `listen` speaks what its port is well known "
+            "for: 143 and 993 IMAP, 110 and 995 POP3, 25, 465 and 587 SMTP; other ports speak what "
+            "the first such port of the server does.",
+     .again = Again::last_wins},
+    {.name = "server_name",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = text<&MailServer::server_name>,
+     .syntax = "NAME",
+     .default_text = "the host's name",
+     .doc = "The name by which Postern greets clients and mailbox servers."},
+    {.name = "timeout",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = duration<&MailServer::timeout>,
+     .initial = "60s",
+     .syntax = "TIME",
+     .doc = "How long everything before the relay may take: greeting, login, connecting to the "
+            "mailbox server."},
+    {.name = "max_errors",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = number<&MailServer::max_errors>,
+     .initial = "5",
+     .syntax = "NUMBER",
+     .doc = "After how many lines that are no commands a client is disconnected."},
+    {.name = "max_commands",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = number<&MailServer::max_commands>,
+     .initial = "1000",
+     .syntax = "NUMBER",
+     .doc = "How many commands a client may send before it has logged in.",
+     .since = Since::postern},
+};
+
+}  // namespace
+
+std::span<const Directive> mail_directives()
+{
+    return kDirectives;
+}
+
+}  // namespace postern::config

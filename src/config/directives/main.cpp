@@ -1,0 +1,246 @@
+// The process: who it is, how many event loops it has, where it logs.
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "build_info.h"
+#include "config/directives/error_log.h"
+#include "config/directives/groups.h"
+#include "config/setters.h"
+
+namespace postern::config {
+
+namespace {
+
+Outcome user(Entry& entry)
+{
+    if (!entry.options().running_as_root) {
+        entry.warn("the \"user\" directive makes sense only if the master process runs with "
+                   "super-user privileges, ignored");
+        return {};
+    }
+    const std::string& name = entry.argument(0);
+    // NGINX: without a group it is the one of the same name, not the user's primary one.
+    const std::string& group = entry.arguments().back();
+    if (::getpwnam(name.c_str()) == nullptr) {
+        return std::unexpected(fmt::format("getpwnam(\"{}\") failed (no such user)", name));
+    }
+    if (::getgrnam(group.c_str()) == nullptr) {
+        return std::unexpected(fmt::format("getgrnam(\"{}\") failed (no such group)", group));
+    }
+    entry.field(&Settings::user) = name;
+    entry.field(&Settings::group) = group;
+    return {};
+}
+
+Outcome worker_processes(Entry& entry)
+{
+    constexpr unsigned kWorkersMax = 1024;  // as many as NGINX can have
+    if (entry.argument(0) == "auto") {
+        const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+        entry.field(&Settings::worker_processes) =
+            std::clamp(static_cast<unsigned>(std::max(processors, 1L)), 1U, kWorkersMax);
+        return {};
+    }
+    const auto count = parse_number<unsigned>(entry.argument(0));
+    if (!count || *count == 0 || *count > kWorkersMax) {
+        return entry.invalid("value", fmt::format("auto or 1 to {}", kWorkersMax));
+    }
+    entry.field(&Settings::worker_processes) = *count;
+    return {};
+}
+
+Outcome environment(Entry& entry)
+{
+    const std::string& text = entry.argument(0);
+    const std::size_t equals = text.find('=');
+    if (text.empty() || equals == 0) {
+        return entry.invalid("value", "NAME or NAME=VALUE");
+    }
+    entry.field(&Settings::environment)
+        .emplace_back(text.substr(0, equals), equals == std::string::npos
+                                                  ? std::nullopt
+                                                  : std::optional(text.substr(equals + 1)));
+    return {};
+}
+
+Outcome pid(Entry& entry)
+{
+    if (entry.argument(0).empty()) {
+        return entry.invalid("value", "a file's name");
+    }
+    entry.field(&Settings::pid) = entry.below_prefix(entry.argument(0));
+    return {};
+}
+
+Outcome load_module(Entry& entry)
+{
+    entry.warn(fmt::format("nothing to load for \"load_module {}\": Postern has no modules",
+                           entry.argument(0)),
+               LogLevel::notice);
+    return {};
+}
+
+constexpr Directive kDirectives[] = {
+    {.name = "user",
+     .where = kMain,
+     .args = {1, 2},
+     .set = user,
+     .syntax = "USER [GROUP]",
+     .default_text = "`nobody` (a build option)",
+     .doc = "The identity of the worker, if Postern is started by root. The group is the one with "
+            "the user's name unless it is written."},
+    {.name = "worker_processes",
+     .where = kMain,
+     .args = {1, 1},
+     .set = worker_processes,
+     .initial = "1",
+     .syntax = "NUMBER | auto",
+     .doc = "How many event loops there are, each a thread of the worker; `auto`: one a processor."},
+    {.name = "worker_rlimit_nofile",
+     .where = kMain,
+     .args = {1, 1},
+     .set = number<&Settings::worker_rlimit_nofile>,
+     .syntax = "NUMBER",
+     .default_text = "the system's",
+     .doc = "How many files and connections the worker may have open (`RLIMIT_NOFILE`)."},
+    {.name = "worker_shutdown_timeout",
+     .where = kMain,
+     .args = {1, 1},
+     .set = duration<&Settings::worker_shutdown_timeout>,
+     .initial = "0",
+     .syntax = "TIME",
+     .doc = "How long sessions may go on after a graceful shutdown began; `0`: as long as they "
+            "like."},
+    {.name = "pid",
+     .where = kMain,
+     .args = {1, 1},
+     .set = pid,
+     .initial = build::kPidPath,
+     .syntax = "FILE",
+     .default_text = "`logs/postern.pid` (a build option)",
+     .doc = "Where the number of the master process is kept. Relative to the prefix."},
+    {.name = "error_log",
+     .where = kMain | kMail | kServer,
+     .args = {1, Arity::kAny},
+     .set = error_log,
+     .syntax = "FILE | stderr | syslog:server=ADDRESS[,PARAMETER=VALUE…] [LEVEL]",
+     .default_text = "`logs/error.log error` (a build option)",
+     .doc = "Where lines of this level and more severe ones go: `debug`, `info`, `notice`, `warn`, "
+            "`error`, `crit`, `alert` or `emerg`. Several add up; the first one in a block replaces "
+            "those of the outer block. Files are relative to the prefix. Parameters of syslog: "
+            "`server=`, `facility=`, `tag=`, `nohostname`.",
+     .again = Again::adds},
+    {.name = "daemon",
+     .where = kMain,
+     .args = {1, 1},
+     .set = flag<&Settings::daemon>,
+     .initial = "on",
+     .syntax = "on | off",
+     .doc = "Whether Postern goes into the background."},
+    {.name = "master_process",
+     .where = kMain,
+     .args = {1, 1},
+     .set = flag<&Settings::master_process>,
+     .initial = "on",
+     .syntax = "on | off",
+     .doc = "Whether a master process supervises the worker; `off` is for developers."},
+    {.name = "working_directory",
+     .where = kMain,
+     .args = {1, 1},
+     .set = text<&Settings::working_directory>,
+     .syntax = "DIRECTORY",
+     .default_text = "that of the start",
+     .doc = "Where the worker runs."},
+    {.name = "env",
+     .where = kMain,
+     .args = {1, 1},
+     .set = environment,
+     .syntax = "NAME | NAME=VALUE",
+     .default_text = "`TZ`",
+     .doc = "A variable of the environment that the worker keeps, or gets. All others are dropped.",
+     .again = Again::adds},
+    {.name = "include",
+     .where = kAnywhere,
+     .args = {1, 1},
+     .syntax = "FILE | PATTERN",
+     .doc = "Reads these files in its place, sorted; a pattern may match none. Relative to the "
+            "configuration's directory.",
+     .kind = Kind::include,
+     .again = Again::adds},
+    {.name = "load_module",
+     .where = kMain,
+     .args = {1, 1},
+     .set = load_module,
+     .syntax = "FILE",
+     .doc = "Accepted with a notice: there is nothing to load.",
+     .again = Again::adds},
+    {.name = "http",
+     .where = kMain,
+     .doc = "Skipped with a warning, so that a file can be shared with NGINX.",
+     .kind = Kind::foreign},
+    {.name = "stream",
+     .where = kMain,
+     .doc = "Skipped with a warning, so that a file can be shared with NGINX.",
+     .kind = Kind::foreign},
+    {.name = "lock_file",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "FILE",
+     .support = Support::no_effect},
+    {.name = "worker_cpu_affinity",
+     .where = kMain,
+     .args = {1, Arity::kAny},
+     .syntax = "MASK… | auto [MASK]",
+     .support = Support::no_effect},
+    {.name = "worker_priority",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "NUMBER",
+     .support = Support::no_effect},
+    {.name = "worker_rlimit_core",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "SIZE",
+     .support = Support::no_effect},
+    {.name = "timer_resolution",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "TIME",
+     .support = Support::no_effect},
+    {.name = "debug_points",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "stop | abort",
+     .support = Support::no_effect},
+    {.name = "pcre_jit",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "on | off",
+     .support = Support::no_effect},
+    {.name = "ssl_engine",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "DEVICE",
+     .support = Support::no_effect},
+    {.name = "ssl_object_cache_inheritable",
+     .where = kMain,
+     .args = {1, 1},
+     .syntax = "on | off",
+     .support = Support::no_effect},
+    {.name = "thread_pool",
+     .where = kMain,
+     .args = {2, 3},
+     .syntax = "NAME threads=NUMBER [max_queue=NUMBER]",
+     .again = Again::adds,
+     .support = Support::no_effect},
+};
+
+}  // namespace
+
+std::span<const Directive> main_directives()
+{
+    return kDirectives;
+}
+
+}  // namespace postern::config

@@ -1,0 +1,74 @@
+// How Postern deals with mailbox servers.
+#include "config/directives/groups.h"
+#include "config/setters.h"
+
+namespace postern::config {
+
+namespace {
+
+// NGINX has this flag, and it does nothing there.
+Outcome proxy(Entry& entry)
+{
+    const auto value = parse_flag(entry, entry.argument(0));
+    return value ? Outcome{} : std::unexpected(value.error());
+}
+
+Outcome proxy_protocol(Entry& entry)
+{
+    const std::string word = to_lower(entry.argument(0));
+    if (word == "on" || word == "v2") {
+        return entry.not_supported("(only off is)");
+    }
+    if (word != "off") {
+        return Entry::invalid_word(entry.argument(0), "off, on or v2");
+    }
+    return {};
+}
+
+constexpr Directive kDirectives[] = {
+    {.name = "proxy_buffer",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = size<&MailServer::proxy_buffer>,
+     .initial = "4k",
+     .syntax = "SIZE",
+     .doc = "How long a reply of the mailbox server may be while Postern logs in to it."},
+    {.name = "proxy_timeout",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = duration<&MailServer::proxy_timeout>,
+     .initial = "24h",
+     .syntax = "TIME",
+     .doc = "How long a session may stay silent after the login."},
+    {.name = "proxy_pass_error_message",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = flag<&MailServer::proxy_pass_error_message>,
+     .initial = "off",
+     .syntax = "on | off",
+     .doc = "Whether the client is told in the mailbox server's words why its login failed there."},
+    {.name = "proxy_protocol",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = proxy_protocol,
+     .initial = "off",
+     .syntax = "off",
+     .doc = "Whether the mailbox server is told with a PROXY header who the client is. `on` and "
+            "`v2` are not supported by this version."},
+    {.name = "proxy",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = proxy,
+     .initial = "off",
+     .syntax = "on | off",
+     .doc = "Accepted, and without meaning, as in NGINX."},
+};
+
+}  // namespace
+
+std::span<const Directive> proxy_directives()
+{
+    return kDirectives;
+}
+
+}  // namespace postern::config

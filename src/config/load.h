@@ -1,0 +1,24 @@
+// The way in: reads a configuration and says what is wrong with it.
+#pragma once
+
+#include "config/entry.h"
+
+namespace postern::config {
+
+struct Loaded {
+    Settings settings;
+    std::vector<Warning> warnings;
+    std::vector<ConfigFile> files;  // what was read, for "-T"
+};
+
+// Reads and checks everything but what missing_features() looks for.
+std::expected<Loaded, Error> read(const Options& options);
+
+// What this version can't do though the settings ask for it: TLS and the PROXY protocol. Each "listen"
+// and "starttls" that wants one has its own error.
+std::vector<Error> missing_features(const Settings& settings);
+
+// As read(), but the first missing feature is an error: nothing that is configured is ever ignored.
+std::expected<Loaded, Error> load(const Options& options);
+
+}  // namespace postern::config

@@ -7,8 +7,14 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from support.directory import Directory  # noqa: E402
+from support.dovecot import Dovecot  # noqa: E402
 from support.folder import temporary_folder  # noqa: E402
+from support.ports import free_port  # noqa: E402
+from support.postfix import Postfix, why_not  # noqa: E402
 from support.proxy import Proxy  # noqa: E402
+
+SMTP_PORT = free_port()  # Dovecot's submission service has to know Postfix's before it runs
 
 
 def pytest_addoption(parser):
@@ -36,3 +42,36 @@ def server(request, folder):
     for proxy in started:
         print(f"--- error log of {proxy.kind}\n{proxy.log()[-8000:]}")
         proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def dovecot():
+    """A real Dovecot for the whole run, submission included."""
+    with temporary_folder() as path:
+        program = Dovecot(path, relay_port=SMTP_PORT)
+        yield program
+        program.stop()
+
+
+@pytest.fixture(scope="session")
+def postfix(dovecot):
+    """A real Postfix for the whole run; it delivers to Dovecot's `inbox`."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with temporary_folder() as path:
+        program = Postfix(path, dovecot, SMTP_PORT)
+        yield program
+        program.stop()
+
+
+@pytest.fixture
+def account(dovecot):
+    return dovecot.account()
+
+
+@pytest.fixture
+def directory(dovecot):
+    """An authentication service that knows Dovecot's accounts: directory.know(account)."""
+    service = Directory(dovecot)
+    yield service
+    service.close()

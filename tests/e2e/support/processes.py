@@ -77,18 +77,30 @@ class Program:
     def children(self):
         return children_of(self.pid)
 
-    def stop(self, signal_number=signal.SIGTERM, timeout=15):
-        """Ends the program and asserts that none of its processes survives. Returns the exit code."""
+    def stop(self, signal_number=signal.SIGTERM, timeout=15, must_clean_up=True):
+        """Ends the program and makes sure that none of its processes survives, by asserting that it
+        ended them itself unless told otherwise. Returns the exit code."""
         everyone = [self.pid, *self.children()]
         if not self._died():
             self.process.send_signal(signal_number)
         try:
             code = self.process.wait(timeout)
-            wait_until(lambda: not any(is_alive(pid) for pid in everyone),
-                       f"all processes of {self.name} are gone", timeout)
+            if must_clean_up:
+                self._wait_for_end(everyone, timeout)
             return code
         finally:
             self._kill_all(everyone)
+
+    def _wait_for_end(self, everyone, timeout):
+        def survivors():
+            return [pid for pid in everyone if is_alive(pid)]
+
+        try:
+            wait_until(lambda: not survivors(), "", timeout)
+        except AssertionError:
+            left = subprocess.run(["ps", "-o", "pid,ppid,stat,args", "-p", ",".join(map(str, survivors()))],
+                                  capture_output=True, text=True).stdout
+            raise AssertionError(f"{self.name} left processes behind:\n{left}") from None
 
     def kill(self):
         """Ends the program at once, for cleaning up after a failure."""

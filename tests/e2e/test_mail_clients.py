@@ -123,7 +123,7 @@ def test_imap_append_and_fetch_25_mebibytes(ports, account):
 def test_pop3_retrieve_and_delete(ports, account):
     client = pop3_client(ports, account)
     assert client.stat()[0] == 3
-    assert b"This is message 1 for " + account.name.encode() in client.retr(1)[1]
+    assert f"This is message 1 for {account.name}.".encode() in client.retr(1)[1]
     client.dele(1)
     client.quit()
     again = pop3_client(ports, account)
@@ -272,9 +272,7 @@ def test_service_down(server, account):
     with pytest.raises(poplib.error_proto, match="-ERR internal server error"):
         pop3_client(ports, account)
     smtp = smtplib.SMTP("127.0.0.1", ports.smtp, timeout=20)
-    with pytest.raises(smtplib.SMTPAuthenticationError) as error:
-        smtp.login(account.name, account.password)
-    assert (error.value.smtp_code, error.value.smtp_error) == (451, b"4.3.2 Internal server error")
+    assert smtp.docmd("AUTH PLAIN AHgAcGFzcw==") == (451, b"4.3.2 Internal server error")
 
 
 def test_two_hundred_clients_at_once(ports, account):

@@ -106,6 +106,7 @@ def test_64_mebibytes_both_ways_at_once(logged_in):
     seen = {}
 
     def talk(peer, lines):
+        lines.readline()
         sender = threading.Thread(target=peer.sendall, args=(down,))
         sender.start()
         data = lines.read(size)
@@ -113,6 +114,7 @@ def test_64_mebibytes_both_ways_at_once(logged_in):
         sender.join()
 
     client, _ = logged_in(talk)
+    client.sendall(b"go\r\n")
     sender = threading.Thread(target=client.sendall, args=(up,))
     sender.start()
     count, digest = read_to_end(client)
@@ -161,7 +163,13 @@ def test_backend_that_never_reads_costs_bounded_memory(logged_in):
 
 def test_last_bytes_of_the_backend_arrive(logged_in):
     data = random.Random(3).randbytes(8 * MIB)
-    client, _ = logged_in(lambda peer, lines: peer.sendall(data))
+
+    def talk(peer, lines):
+        lines.readline()
+        peer.sendall(data)
+
+    client, _ = logged_in(talk)
+    client.sendall(b"go\r\n")
     assert read_to_end(client) == (len(data), hashlib.sha256(data).hexdigest())
 
 

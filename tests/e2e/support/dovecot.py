@@ -44,16 +44,20 @@ class Dovecot:
         self.uid, self.gid = owner.pw_uid, owner.pw_gid
         os.chown(self.mail, self.uid, self.gid)
         open(self._users, "w").close()
-        self.inbox = self.account("inbox", messages=0)  # where Postfix delivers
+        self.inbox = self._add("inbox", messages=0)  # where Postfix delivers
+        # All at once: Dovecot sees no second change of the file within one second.
+        self._spare = [self._add(f"user{secrets.token_hex(3)}", messages=3) for _ in range(120)]
         configuration = os.path.join(self.folder, "dovecot.conf")
         with open(configuration, "w") as out:
             out.write(self._configuration(root, relay_port))
         self.program = Program("dovecot", ["/usr/sbin/dovecot", "-F", "-c", configuration], self.folder,
                                [self.imap_port, self.pop3_port, self.submission_port])
 
-    def account(self, name=None, messages=3):
-        """A new user with a password of its own and some messages."""
-        name = name or f"user{secrets.token_hex(3)}"
+    def account(self):
+        """A user that nobody has used yet, with a password of its own and three messages."""
+        return self._spare.pop()
+
+    def _add(self, name, messages):
         password = f"Pw-{secrets.token_hex(8)}"
         maildir = os.path.join(self.mail, name, "Maildir")
         for part in ("", "cur", "new", "tmp"):
@@ -148,6 +152,11 @@ service submission-login {{
   {chroot}
   inet_listener submission {{
     port = {self.submission_port}
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
   }}
 }}
 service imap {{

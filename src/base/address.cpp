@@ -79,7 +79,12 @@ void SocketAddress::set_port(std::uint16_t port)
 
 std::string_view SocketAddress::path() const
 {
-    return is_unix() && size_ > offsetof(sockaddr_un, sun_path) ? storage_.local.sun_path : "";
+    if (!is_unix() || size_ <= offsetof(sockaddr_un, sun_path)) {
+        return "";
+    }
+    // The kernel may fill it to the last byte.
+    const char* path = storage_.local.sun_path;
+    return {path, ::strnlen(path, sizeof storage_.local.sun_path)};
 }
 
 bool SocketAddress::is_wildcard() const

@@ -43,10 +43,10 @@ public:
 
 private:
     union {
+        sockaddr_un local;  // the largest one first: only that is cleared by = {}
         sockaddr any;
         sockaddr_in ipv4;
         sockaddr_in6 ipv6;
-        sockaddr_un local;
     } storage_ = {};
     socklen_t size_ = 0;
 };

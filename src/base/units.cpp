@@ -12,15 +12,26 @@ namespace {
 constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
 
 // From large to small, in the order in which components may follow each other.
-enum class Step : unsigned char { start, year, month, week, day, hour, minute, second, milli, last };
+enum class Step : unsigned char {
+    start,
+    year,
+    month,
+    week,
+    day,
+    hour,
+    minute,
+    second,
+    milli,
+    last
+};
 
 struct Unit {
     Step step;
     std::uint64_t seconds;  // in one; of a millisecond: 0
 };
 
-// Takes the unit's letters off the text. A space stands for seconds, and nothing may follow it but a
-// bare number.
+// Takes the unit's letters off the text. A space stands for seconds, and nothing may follow it but
+// a bare number.
 std::optional<Unit> take_unit(std::string_view& text)
 {
     const char letter = text.front();

@@ -153,8 +153,7 @@ private:
             return settled;
         }
         if (std::holds_alternative<std::monostate>(settings.auth)) {
-            return fail(settings.where,
-                        "no \"auth_http\" or \"auth_file\" is defined for server");
+            return fail(settings.where, "no \"auth_http\" or \"auth_file\" is defined for server");
         }
         draft_.settings.servers.push_back(std::move(settings));
         return {};
@@ -188,23 +187,22 @@ private:
     {
         draft_.warnings.push_back(
             {LogLevel::warn,
-             Error::at(listen.where,
-                       fmt::format("{} speaks {} by its port, where NGINX would speak {} like the "
-                                   "server's first port; a server block of its own with "
-                                   "\"protocol\" makes it clear",
-                                   listen.address.text(), to_string(listen.protocol),
-                                   to_string(first)))
+             Error::at(
+                 listen.where,
+                 fmt::format("{} speaks {} by its port, where NGINX would speak {} like the "
+                             "server's first port; a server block of its own with "
+                             "\"protocol\" makes it clear",
+                             listen.address.text(), to_string(listen.protocol), to_string(first)))
                  .text});
     }
 
-    // NGINX: unless a line of the main level goes to a file or to standard error, the built-in log is
-    // written too, so that syslog alone never makes Postern silent on the machine.
+    // NGINX: unless a line of the main level goes to a file or to standard error, the built-in log
+    // is written too, so that syslog alone never makes Postern silent on the machine.
     void add_default_log()
     {
         auto& logs = draft_.settings.error_logs;
-        if (std::ranges::any_of(logs, [](const LogTarget& log) {
-                return log.kind != LogTarget::Kind::syslog;
-            })) {
+        if (std::ranges::any_of(
+                logs, [](const LogTarget& log) { return log.kind != LogTarget::Kind::syslog; })) {
             return;
         }
         const std::string& override = draft_.options.error_log_override;
@@ -242,8 +240,8 @@ private:
         return {};
     }
 
-    // A wildcard's socket takes the connections of the same port's other addresses too, but for those
-    // that have "bind".
+    // A wildcard's socket takes the connections of the same port's other addresses too, but for
+    // those that have "bind".
     std::size_t listening_sockets() const
     {
         std::set<std::pair<sa_family_t, std::uint16_t>> wildcards;
@@ -278,7 +276,8 @@ private:
 
 }  // namespace
 
-std::expected<Draft, Error> apply_statements(const std::vector<Statement>& statements, const Options& options)
+std::expected<Draft, Error> apply_statements(const std::vector<Statement>& statements,
+                                             const Options& options)
 {
     Applier applier(options);
     if (auto applied = applier.run(statements); !applied) {

@@ -56,9 +56,10 @@ std::unexpected<std::string> Entry::invalid_word(std::string_view word, std::str
 
 std::unexpected<std::string> Entry::not_supported(std::string_view hint) const
 {
-    return std::unexpected(fmt::format("\"{}\" directive is not supported by this version of "
-                                       "Postern{}{}",
-                                       name(), hint.empty() ? "" : " ", hint));
+    return std::unexpected(
+        fmt::format("\"{}\" directive is not supported by this version of "
+                    "Postern{}{}",
+                    name(), hint.empty() ? "" : " ", hint));
 }
 
 }  // namespace postern::config

@@ -67,22 +67,22 @@ public:
 
     // The place that a member stands for.
     template <typename T>
-    T& field(T Settings::*member)
+    T& field(T Settings::* member)
     {
         return draft_.settings.*member;
     }
     template <typename T>
-    T& field(T Events::*member)
+    T& field(T Events::* member)
     {
         return draft_.settings.events.*member;
     }
     template <typename T>
-    T& field(T MailServer::*member)
+    T& field(T MailServer::* member)
     {
         return server().server.*member;
     }
     template <typename T>
-    T& field(T Ssl::*member)
+    T& field(T Ssl::* member)
     {
         return server().server.ssl.*member;
     }

@@ -10,8 +10,8 @@
 
 namespace postern::config {
 
-// Why a configuration can't be used: what NGINX prints after "[emerg] ", "MESSAGE in FILE:LINE". What
-// would be right stands in parentheses behind NGINX's words.
+// Why a configuration can't be used: what NGINX prints after "[emerg] ", "MESSAGE in FILE:LINE".
+// What would be right stands in parentheses behind NGINX's words.
 struct Error {
     std::string text;
 

@@ -149,11 +149,10 @@ std::unexpected<LexError> Lexer::too_long(std::size_t start, unsigned line) cons
 
 std::unexpected<LexError> Lexer::unexpected_end() const
 {
-    return std::unexpected(
-        LexError{source_ == Source::command_line
-                     ? "unexpected end of parameter, expecting \";\""
-                     : "unexpected end of file, expecting \";\" or \"}\"",
-                 line_});
+    return std::unexpected(LexError{source_ == Source::command_line
+                                        ? "unexpected end of parameter, expecting \";\""
+                                        : "unexpected end of file, expecting \";\" or \"}\"",
+                                    line_});
 }
 
 std::unexpected<LexError> Lexer::unexpected_byte(char byte) const

@@ -28,7 +28,10 @@ struct LexError {
 class Lexer
 {
 public:
-    enum class Source : unsigned char { file, command_line };  // they differ in an error's words only
+    enum class Source : unsigned char {
+        file,
+        command_line
+    };  // they differ in an error's words only
 
     // The text must live as long as the lexer.
     explicit Lexer(std::string_view text, Source source = Source::file)

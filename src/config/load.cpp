@@ -53,12 +53,14 @@ std::vector<Error> missing_features(const Settings& settings)
     for (const MailServer& server : settings.servers) {
         for (const Listen& listen : server.listens) {
             if (listen.ssl) {
-                findings.add(listen.where, "\"ssl\" parameter of \"listen\" needs TLS, which is not "
-                                           "supported by this version of Postern");
+                findings.add(listen.where,
+                             "\"ssl\" parameter of \"listen\" needs TLS, which is not "
+                             "supported by this version of Postern");
             }
             if (listen.proxy_protocol) {
-                findings.add(listen.where, "\"proxy_protocol\" parameter of \"listen\" is not "
-                                           "supported by this version of Postern");
+                findings.add(listen.where,
+                             "\"proxy_protocol\" parameter of \"listen\" is not "
+                             "supported by this version of Postern");
             }
         }
         if (server.starttls != StartTls::off) {

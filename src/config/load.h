@@ -14,8 +14,8 @@ struct Loaded {
 // Reads and checks everything but what missing_features() looks for.
 std::expected<Loaded, Error> read(const Options& options);
 
-// What this version can't do though the settings ask for it: TLS and the PROXY protocol. Each "listen"
-// and "starttls" that wants one has its own error.
+// What this version can't do though the settings ask for it: TLS and the PROXY protocol. Each
+// "listen" and "starttls" that wants one has its own error.
 std::vector<Error> missing_features(const Settings& settings);
 
 // As read(), but the first missing feature is an error: nothing that is configured is ever ignored.

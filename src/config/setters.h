@@ -14,8 +14,8 @@ namespace postern::config {
 // Longer ones are as good as this, and can still be added to a clock's time.
 inline constexpr std::chrono::days kDurationMax{100 * 365};
 
-// Does it hold a control character? Words that go out on the wire mustn't: a line break in one would
-// forge a line of the protocol.
+// Does it hold a control character? Words that go out on the wire mustn't: a line break in one
+// would forge a line of the protocol.
 inline bool has_control(std::string_view text)
 {
     return std::ranges::any_of(
@@ -75,9 +75,9 @@ inline std::expected<bool, std::string> parse_flag(const Entry& entry, std::stri
     if (iequals(word, "off")) {
         return false;
     }
-    return std::unexpected(fmt::format(
-        "invalid value \"{}\" in \"{}\" directive, it must be \"on\" or \"off\"", word,
-        entry.name()));
+    return std::unexpected(
+        fmt::format("invalid value \"{}\" in \"{}\" directive, it must be \"on\" or \"off\"", word,
+                    entry.name()));
 }
 
 template <auto kMember>
@@ -121,7 +121,7 @@ Outcome capabilities(Entry& entry)
 
 struct MechanismWord {
     std::string_view word;
-    bool Mechanisms::*flag;
+    bool Mechanisms::* flag;
 };
 
 inline constexpr MechanismWord kMechanismWords[] = {

@@ -60,7 +60,7 @@ using postern::StartTls;
 
 // "auth_http": the HTTP service that knows users and their mailboxes.
 struct AuthHttp {
-    std::string host;         // as written, for the Host header: no port, [] kept; "localhost" for unix:
+    std::string host;  // as written, for the Host header: no port, [] kept; "localhost" for unix:
     std::uint16_t port = 80;  // 0 for unix:
     std::string unix_path;    // of "unix:PATH", else empty
     std::string uri = "/";    // "/path?query"
@@ -76,7 +76,8 @@ struct AuthHttp {
 // "auth_file": users in a file of Dovecot's passwd-file form.
 struct AuthFile {
     std::string path;  // absolute
-    // Where mailboxes live, for users whose line has no host= or port=. "default=HOST[:PORT]"; port 0: the protocol's own.
+    // Where mailboxes live, for users whose line has no host= or port=. "default=HOST[:PORT]"; port
+    // 0: the protocol's own.
     std::string default_host;
     std::uint16_t default_port = 0;
     Location where;
@@ -92,9 +93,9 @@ struct AccessRule {
 
 // "resolver": DNS servers; none: those of the system (/etc/resolv.conf).
 struct Resolver {
-    bool configured = false;              // by the directive: SMTP clients' names are looked up
-    std::vector<SocketAddress> servers;   // port 53 unless written
-    std::optional<seconds> valid;         // overrides the answers' TTL
+    bool configured = false;             // by the directive: SMTP clients' names are looked up
+    std::vector<SocketAddress> servers;  // port 53 unless written
+    std::optional<seconds> valid;        // overrides the answers' TTL
     bool ipv4 = true;
     bool ipv6 = true;
 
@@ -142,7 +143,8 @@ struct MailServer {
     // Where users are looked up: the directive that was written last in the innermost block.
     std::variant<std::monostate, AuthHttp, AuthFile> auth;
     milliseconds auth_http_timeout{};
-    unsigned auth_http_keepalive = 0;  // ours: idle connections kept to the service, per event loop; 0: NGINX's HTTP/1.0, one request a connection
+    unsigned auth_http_keepalive = 0;  // ours: idle connections kept to the service, per event
+                                       // loop; 0: NGINX's HTTP/1.0, one request a connection
     std::vector<std::pair<std::string, std::string>> auth_http_headers;
 
     std::size_t proxy_buffer = 0;
@@ -160,12 +162,12 @@ struct Events {
 };
 
 struct Settings {
-    std::string user;   // empty: the user that started Postern
-    std::string group;  // empty: the user's own
+    std::string user;               // empty: the user that started Postern
+    std::string group;              // empty: the user's own
     unsigned worker_processes = 1;  // event loops; auto is resolved already
     std::optional<std::uint64_t> worker_rlimit_nofile;
     milliseconds worker_shutdown_timeout{};
-    std::string pid;  // absolute path
+    std::string pid;                    // absolute path
     std::vector<LogTarget> error_logs;  // of the main level; never empty after load
     bool daemon = true;
     bool master_process = true;

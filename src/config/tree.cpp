@@ -183,8 +183,9 @@ private:
                                                  name, similar));
         }
         if ((directive->where & context) == 0) {
-            return fail(where, fmt::format("\"{}\" directive is not allowed here (it belongs in {})",
-                                           name, context_names(directive->where)));
+            return fail(where,
+                        fmt::format("\"{}\" directive is not allowed here (it belongs in {})", name,
+                                    context_names(directive->where)));
         }
         const bool block = directive->kind == Kind::block || directive->kind == Kind::foreign;
         if (!block && words.end == End::open_brace) {
@@ -196,13 +197,13 @@ private:
         const auto [least, most] = directive->args;
         const std::size_t count = words.words.size();
         if (directive->support != Support::none && (count < least || count > most)) {
-            return fail(where, fmt::format(
-                                   "invalid number of arguments in \"{}\" directive ({} given, {} "
-                                   "wanted)",
-                                   name, count,
-                                   most == Arity::kAny ? fmt::format("{} or more", least)
-                                   : least == most     ? fmt::format("{}", least)
-                                                       : fmt::format("{} to {}", least, most)));
+            return fail(where,
+                        fmt::format("invalid number of arguments in \"{}\" directive ({} given, {} "
+                                    "wanted)",
+                                    name, count,
+                                    most == Arity::kAny ? fmt::format("{} or more", least)
+                                    : least == most     ? fmt::format("{}", least)
+                                                        : fmt::format("{} to {}", least, most)));
         }
         return {};
     }
@@ -226,8 +227,8 @@ private:
         }
         for (const std::string& each : paths) {
             if (++includes_ > kIncludesMax) {
-                return fail(where, fmt::format("too many files are included (at most {})",
-                                               kIncludesMax));
+                return fail(where,
+                            fmt::format("too many files are included (at most {})", kIncludesMax));
             }
             if (auto read = read_named(each, context, source.depth + 1, &where, out); !read) {
                 return read;

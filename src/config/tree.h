@@ -35,8 +35,8 @@ inline constexpr unsigned kIncludesMax = 4096;  // in all: depth alone doesn't b
                                                 // include each other by a pattern
 inline constexpr std::size_t kTextBytesMax = 16 << 20;  // of all files, each time they are read
 
-// Reads the text of "-g" and then the file, and what that includes. Relative names of included files
-// are taken from the directory of `path`.
+// Reads the text of "-g" and then the file, and what that includes. Relative names of included
+// files are taken from the directory of `path`.
 std::expected<Tree, Error> read_tree(const std::string& path, std::string_view global_directives);
 
 }  // namespace postern::config

@@ -18,7 +18,8 @@ Failure failure(const char* words)
     return Failure(words);
 }
 
-// Letters, digits and what else names have. Neither an HTTP header nor a log line can be forged by it.
+// Letters, digits and what else names have. Neither an HTTP header nor a log line can be forged by
+// it.
 bool is_host_name(std::string_view host)
 {
     return std::ranges::all_of(host, [](char c) {
@@ -138,8 +139,8 @@ std::expected<Url, std::string> parse_url(std::string_view text, UrlForm form)
         return failure("invalid host");
     }
     const std::string_view authority = text.substr(0, uri);
-    auto url = authority.starts_with('[') ? parse_ipv6(authority, form)
-                                          : parse_ipv4(authority, form);
+    auto url =
+        authority.starts_with('[') ? parse_ipv6(authority, form) : parse_ipv4(authority, form);
     if (url) {
         url->uri = text.substr(uri);
     }

@@ -14,9 +14,9 @@
 namespace postern::config {
 
 struct Url {
-    std::string host;  // a name or an IP, [] kept; "*": all IPv4 addresses
-    std::string unix_path;                // of "unix:", else empty
-    std::optional<std::uint16_t> port;    // the first one of a range
+    std::string host;                   // a name or an IP, [] kept; "*": all IPv4 addresses
+    std::string unix_path;              // of "unix:", else empty
+    std::optional<std::uint16_t> port;  // the first one of a range
     std::optional<std::uint16_t> last_port;
     std::string uri;  // from "/" or "?" on, or what follows the second ":" of "unix:"
 

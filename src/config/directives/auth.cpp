@@ -60,8 +60,8 @@ Outcome auth_file(Entry& entry)
     if (entry.arguments().size() > 1) {
         const std::string_view parameter = entry.argument(1);
         if (!parameter.starts_with(kDefault)) {
-            return std::unexpected(fmt::format(
-                "invalid parameter \"{}\" (default=HOST[:PORT] is wanted)", parameter));
+            return std::unexpected(
+                fmt::format("invalid parameter \"{}\" (default=HOST[:PORT] is wanted)", parameter));
         }
         const auto url = parse_url(parameter.substr(kDefault.size()), UrlForm::server);
         if (!url || url->is_unix()) {
@@ -165,9 +165,10 @@ constexpr Directive kDirectives[] = {
      .set = auth_file,
      .syntax = "FILE [default=HOST[:PORT]]",
      .default_text = "none",
-     .doc = "A file of users in Dovecot's passwd-file form, instead of a service. `default=` is the "
-            "mailbox server of users whose line names none; PORT is the protocol's own unless it is "
-            "written. Relative to the configuration's directory.",
+     .doc =
+         "A file of users in Dovecot's passwd-file form, instead of a service. `default=` is the "
+         "mailbox server of users whose line names none; PORT is the protocol's own unless it is "
+         "written. Relative to the configuration's directory.",
      .again = Again::last_wins,
      .since = Since::postern},
 };

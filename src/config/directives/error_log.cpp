@@ -16,9 +16,9 @@ using Failure = std::unexpected<std::string>;
 
 // RFC 5424 table 1, in the order of its codes, with NGINX's names.
 constexpr std::array<std::string_view, 24> kFacilities = {
-    "kern",   "user",   "mail",   "daemon", "auth",   "intern", "lpr",    "news",
-    "uucp",   "clock",  "authpriv", "ftp",  "ntp",    "audit",  "alert",  "cron",
-    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+    "kern",   "user",   "mail",     "daemon", "auth",   "intern", "lpr",    "news",
+    "uucp",   "clock",  "authpriv", "ftp",    "ntp",    "audit",  "alert",  "cron",
+    "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7"};
 
 // What was read of "syslog:", so that repeated parts can be refused.
 struct Syslog {
@@ -142,9 +142,9 @@ Outcome read_syslog(LogTarget& target, std::string_view parts)
 // NGINX's parts of "debug", which it may have several of. Ours has no parts.
 bool is_debug_part(std::string_view word)
 {
-    constexpr std::array<std::string_view, 7> kParts = {
-        "debug_core", "debug_alloc", "debug_mutex", "debug_event",
-        "debug_http", "debug_mail",  "debug_stream"};
+    constexpr std::array<std::string_view, 7> kParts = {"debug_core",  "debug_alloc", "debug_mutex",
+                                                        "debug_event", "debug_http",  "debug_mail",
+                                                        "debug_stream"};
     return std::ranges::find(kParts, word) != kParts.end();
 }
 
@@ -160,9 +160,10 @@ Outcome read_levels(const Entry& entry, LogTarget& target)
         }
         const auto known = is_debug_part(word) ? LogLevel::debug : parse_log_level(word);
         if (!known) {
-            return Failure(fmt::format("invalid log level \"{}\" (debug, info, notice, warn, error, "
-                                       "crit, alert or emerg is wanted)",
-                                       word));
+            return Failure(
+                fmt::format("invalid log level \"{}\" (debug, info, notice, warn, error, "
+                            "crit, alert or emerg is wanted)",
+                            word));
         }
         if (std::exchange(level, true)) {
             return Failure(fmt::format("duplicate log level \"{}\"", word));
@@ -194,8 +195,8 @@ Outcome error_log(Entry& entry)
     if (auto read = read_levels(entry, target); !read) {
         return read;
     }
-    auto& logs = entry.in_main() ? entry.field(&Settings::error_logs)
-                                 : entry.field(&MailServer::error_logs);
+    auto& logs =
+        entry.in_main() ? entry.field(&Settings::error_logs) : entry.field(&MailServer::error_logs);
     if (entry.first()) {
         logs.clear();
     }

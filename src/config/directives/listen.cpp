@@ -93,8 +93,8 @@ Outcome invalid(std::string_view what, std::string_view text, std::string_view w
     return Failure(fmt::format("invalid {} \"{}\" ({} is wanted)", what, text, wanted));
 }
 
-// "backlog=", "rcvbuf=", "sndbuf=", "ipv6only=", "so_keepalive=". All of them are for a socket of the
-// listen's own, so it can't share that of a wildcard.
+// "backlog=", "rcvbuf=", "sndbuf=", "ipv6only=", "so_keepalive=". All of them are for a socket of
+// the listen's own, so it can't share that of a wildcard.
 Outcome read_assignment(Listen& listen, const std::string& parameter)
 {
     const std::size_t equals = parameter.find('=');
@@ -127,9 +127,10 @@ Outcome read_assignment(Listen& listen, const std::string& parameter)
     if (name == "so_keepalive") {
         listen.so_keepalive = parse_keepalive(value);
         if (!listen.so_keepalive) {
-            return Failure(fmt::format("invalid so_keepalive value: \"{}\" (on, off or "
-                                       "IDLE:INTERVAL:COUNT is wanted)",
-                                       value));
+            return Failure(
+                fmt::format("invalid so_keepalive value: \"{}\" (on, off or "
+                            "IDLE:INTERVAL:COUNT is wanted)",
+                            value));
         }
         return {};
     }
@@ -148,8 +149,9 @@ Outcome read_parameter(Listen& listen, const std::string& parameter)
         listen.bind = true;
         listen.so_keepalive = KeepAlive{.on = true};
     } else if (parameter == "multipath") {
-        return Failure("\"multipath\" parameter of \"listen\" is not supported by this version of "
-                       "Postern");
+        return Failure(
+            "\"multipath\" parameter of \"listen\" is not supported by this version of "
+            "Postern");
     } else if (parameter.find('=') != std::string::npos) {
         return read_assignment(listen, parameter);
     } else {
@@ -195,8 +197,8 @@ Outcome listen(Entry& entry)
         for (SocketAddress address : addresses) {
             address.set_port(static_cast<std::uint16_t>(port));
             if (!entry.draft().addresses.insert(address.text()).second) {
-                return Failure(fmt::format("duplicate \"{}\" address and port pair",
-                                           address.text()));
+                return Failure(
+                    fmt::format("duplicate \"{}\" address and port pair", address.text()));
             }
             pattern.address = address;
             server.server.listens.push_back(pattern);

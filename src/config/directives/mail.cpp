@@ -40,9 +40,10 @@ constexpr Directive kDirectives[] = {
                "[rcvbuf=SIZE] [sndbuf=SIZE] [ipv6only=on|off] "
                "[so_keepalive[=on|off|[IDLE]:[INTERVAL]:[COUNT]]]",
      .default_text = "none: every server needs one",
-     .doc = "Where clients connect. ADDRESS is an IPv4 address, an IPv6 address in brackets, `*` or "
-            "a host name, all of whose addresses are used. No two servers may share an address and "
-            "port. `ssl` and `proxy_protocol` are not supported by this version.",
+     .doc =
+         "Where clients connect. ADDRESS is an IPv4 address, an IPv6 address in brackets, `*` or "
+         "a host name, all of whose addresses are used. No two servers may share an address and "
+         "port. `ssl` and `proxy_protocol` are not supported by this version.",
      .again = Again::adds},
     {.name = "protocol",
      .where = kServer,

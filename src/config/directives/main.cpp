@@ -15,8 +15,9 @@ namespace {
 Outcome user(Entry& entry)
 {
     if (!entry.options().running_as_root) {
-        entry.warn("the \"user\" directive makes sense only if the master process runs with "
-                   "super-user privileges, ignored");
+        entry.warn(
+            "the \"user\" directive makes sense only if the master process runs with "
+            "super-user privileges, ignored");
         return {};
     }
     const std::string& name = entry.argument(0);
@@ -96,7 +97,8 @@ constexpr Directive kDirectives[] = {
      .set = worker_processes,
      .initial = "1",
      .syntax = "NUMBER | auto",
-     .doc = "How many event loops there are, each a thread of the worker; `auto`: one a processor."},
+     .doc =
+         "How many event loops there are, each a thread of the worker; `auto`: one a processor."},
     {.name = "worker_rlimit_nofile",
      .where = kMain,
      .args = {1, 1},
@@ -126,10 +128,11 @@ constexpr Directive kDirectives[] = {
      .set = error_log,
      .syntax = "FILE | stderr | syslog:server=ADDRESS[,PARAMETER=VALUE…] [LEVEL]",
      .default_text = "`logs/error.log error` (a build option)",
-     .doc = "Where lines of this level and more severe ones go: `debug`, `info`, `notice`, `warn`, "
-            "`error`, `crit`, `alert` or `emerg`. Several add up; the first one in a block replaces "
-            "those of the outer block. Files are relative to the prefix. Parameters of syslog: "
-            "`server=`, `facility=`, `tag=`, `nohostname`.",
+     .doc =
+         "Where lines of this level and more severe ones go: `debug`, `info`, `notice`, `warn`, "
+         "`error`, `crit`, `alert` or `emerg`. Several add up; the first one in a block replaces "
+         "those of the outer block. Files are relative to the prefix. Parameters of syslog: "
+         "`server=`, `facility=`, `tag=`, `nohostname`.",
      .again = Again::adds},
     {.name = "daemon",
      .where = kMain,

@@ -15,8 +15,9 @@ constexpr Directive kDirectives[] = {
      .set = mechanisms<&MailServer::pop3_auth, kMechanisms>,
      .initial = "plain",
      .syntax = "plain | apop | cram-md5 | external …",
-     .doc = "Which ways to log in are offered; `plain` offers `LOGIN` too. `USER` and `PASS`, `AUTH "
-            "PLAIN` and `AUTH LOGIN` are always accepted.",
+     .doc =
+         "Which ways to log in are offered; `plain` offers `LOGIN` too. `USER` and `PASS`, `AUTH "
+         "PLAIN` and `AUTH LOGIN` are always accepted.",
      .again = Again::adds,
      .protocol = Protocol::pop3},
     {.name = "pop3_capabilities",

@@ -77,9 +77,10 @@ constexpr Directive kDirectives[] = {
      .set = resolver,
      .initial = "off",
      .syntax = "ADDRESS[:PORT]… [valid=TIME] [ipv4=on|off] [ipv6=on|off] | off",
-     .doc = "DNS servers for names that are needed at run time, instead of those of the system. With "
-            "it SMTP clients' addresses are looked up too, for the mailbox server to know. `valid=` "
-            "replaces the time for which answers may be kept."},
+     .doc =
+         "DNS servers for names that are needed at run time, instead of those of the system. With "
+         "it SMTP clients' addresses are looked up too, for the mailbox server to know. `valid=` "
+         "replaces the time for which answers may be kept."},
     {.name = "resolver_timeout",
      .where = kMail | kServer,
      .args = {1, 1},

@@ -26,8 +26,9 @@ constexpr Directive kDirectives[] = {
      .set = capabilities<&MailServer::smtp_capabilities>,
      .syntax = "WORDS…",
      .default_text = "none",
-     .doc = "What `EHLO` is answered with, a line each: what the mailbox servers can. Quote one that "
-            "has several words: `\"SIZE 10485760\"`.",
+     .doc =
+         "What `EHLO` is answered with, a line each: what the mailbox servers can. Quote one that "
+         "has several words: `\"SIZE 10485760\"`.",
      .again = Again::adds,
      .protocol = Protocol::smtp},
     {.name = "smtp_client_buffer",

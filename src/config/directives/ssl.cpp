@@ -28,7 +28,8 @@ Outcome starttls(Entry& entry)
 // The PEM text itself, or something that OpenSSL fetches, is no file's name.
 bool is_file(std::string_view text)
 {
-    return !text.starts_with("data:") && !text.starts_with("engine:") && !text.starts_with("store:");
+    return !text.starts_with("data:") && !text.starts_with("engine:") &&
+           !text.starts_with("store:");
 }
 
 template <auto kMember>
@@ -109,9 +110,10 @@ Outcome session_cache(Entry& entry)
         const bool sized = word.starts_with("builtin:") &&
                            parse_number<std::uint32_t>(std::string_view(word).substr(8));
         if (word != "off" && word != "none" && word != "builtin" && !sized) {
-            return std::unexpected(fmt::format("invalid session cache \"{}\" (off, none, builtin, "
-                                               "builtin:SIZE or shared:NAME:SIZE is wanted)",
-                                               word));
+            return std::unexpected(
+                fmt::format("invalid session cache \"{}\" (off, none, builtin, "
+                            "builtin:SIZE or shared:NAME:SIZE is wanted)",
+                            word));
         }
         own = word;
     }
@@ -126,8 +128,9 @@ constexpr Directive kDirectives[] = {
      .set = starttls,
      .initial = "off",
      .syntax = "off | on | only",
-     .doc = "Whether clients may, or must, switch to TLS before they log in. `on` and `only` are not "
-            "supported by this version."},
+     .doc =
+         "Whether clients may, or must, switch to TLS before they log in. `on` and `only` are not "
+         "supported by this version."},
     {.name = "ssl_certificate",
      .where = kMail | kServer,
      .args = {1, 1},

@@ -1,1 +1,246 @@
-int main() { return 0; }
+// The command line: makes the parts and joins them.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "auth/passwd_command.h"
+#include "build_info.h"
+#include "config/load.h"
+#include "process/command_line.h"
+#include "process/master.h"
+#include "process/pid_file.h"
+#include "process/signals.h"
+
+namespace {
+
+using namespace postern;
+
+void say(std::string_view text)
+{
+    std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void say(LogLevel level, std::string_view text)
+{
+    say(fmt::format("postern: [{}] {}\n", to_string(level), text));
+}
+
+// NGINX: the error is shown and logged, as whoever starts a daemon may not see the screen.
+int fail(const log::Logger& early, std::string_view text)
+{
+    say(LogLevel::emerg, text);
+    early.write(LogLevel::emerg, text);
+    return 1;
+}
+
+std::string below(const std::string& directory, const std::string& path)
+{
+    return (std::filesystem::path(directory) / path).lexically_normal().string();
+}
+
+// What the command line and the build say about files, as absolute paths.
+config::Options make_options(const process::CommandLine& command_line)
+{
+    config::Options options;
+    const std::string here = std::filesystem::current_path().string();
+    const std::string prefix =
+        command_line.prefix.empty() ? std::string(build::kPrefix) : command_line.prefix;
+    options.prefix = below(here, prefix + "/");
+    options.conf_path = below(
+        options.prefix, command_line.conf_path.empty() ? build::kConfPath : command_line.conf_path);
+    options.global_directives = command_line.global_directives;
+    options.error_log_override = command_line.error_log_path;
+    options.running_as_root = geteuid() == 0;
+    return options;
+}
+
+// The log for what happens before the configuration's own logs are open.
+log::Logger open_early_log(const config::Options& options, log::Targets& targets)
+{
+    LogTarget description;
+    const std::string name =
+        options.error_log_override.empty() ? build::kErrorLogPath : options.error_log_override;
+    description.level = LogLevel::notice;
+    if (name == "stderr") {
+        return {};  // all is said there anyway
+    }
+    description.path = below(options.prefix, name);
+    std::string error;
+    auto target = targets.open(description, error);
+    if (!target) {
+        say(LogLevel::alert, "could not open error log file: " + error);
+        return {};
+    }
+    return log::Logger({{std::move(target), description.level}});
+}
+
+int send_signal(const config::Settings& settings, int number)
+{
+    const auto pid = process::read_pid_file(settings.pid);
+    if (!pid) {
+        say(LogLevel::error, pid.error());
+        return 1;
+    }
+    if (kill(*pid, number) != 0) {
+        say(LogLevel::alert,
+            fmt::format("kill({}, {}) failed{}", *pid, number, log::errno_text(errno)));
+        return 1;
+    }
+    return 0;
+}
+
+void dump(const std::vector<config::ConfigFile>& files)
+{
+    for (const config::ConfigFile& file : files) {
+        const std::string text =
+            fmt::format("# configuration file {}:\n{}\n", file.path, file.content);
+        std::fwrite(text.data(), 1, text.size(), stdout);
+    }
+    std::fflush(stdout);
+}
+
+// Becomes a daemon; only the child returns.
+void daemonize()
+{
+    const pid_t pid = fork();
+    if (pid != 0) {
+        _exit(pid > 0 ? 0 : 1);
+    }
+    setsid();
+    umask(0);
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+}
+
+// From now on what a library says goes to the log, as nobody looks at the terminal.
+void redirect_standard_error(const config::Settings& settings)
+{
+    for (const LogTarget& target : settings.error_logs) {
+        if (target.kind == LogTarget::Kind::standard_error) {
+            return;
+        }
+    }
+    for (const LogTarget& target : settings.error_logs) {
+        if (target.kind == LogTarget::Kind::file) {
+            const int file = open(target.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+            if (file >= 0) {
+                dup2(file, STDERR_FILENO);
+                close(file);
+            }
+            return;
+        }
+    }
+}
+
+void remove_unix_sockets(const config::Settings& settings)
+{
+    for (const config::MailServer& server : settings.servers) {
+        for (const config::Listen& listen : server.listens) {
+            if (listen.address.is_unix()) {
+                unlink(std::string(listen.address.path()).c_str());
+            }
+        }
+    }
+}
+
+int serve(const config::Options& options, process::Running running, log::Targets& targets)
+{
+    process::block_signals();
+    if (running.settings.daemon) {
+        daemonize();
+    }
+    const std::string pid_path = running.settings.pid;
+    const auto written = process::write_pid_file(pid_path, getpid());
+    if (!written) {
+        return fail(running.logs.main, written.error());
+    }
+    redirect_standard_error(running.settings);
+    const pid_t self = getpid();
+    const config::Settings settings = running.settings;
+    process::Master master(options, std::move(running), targets);
+    const int status = master.run();
+    if (getpid() != self) {
+        _exit(status);  // a worker: sessions that TERM has cut off are not unwound
+    }
+    remove_unix_sockets(settings);
+    unlink(pid_path.c_str());
+    return status;
+}
+
+int run(const process::CommandLine& command_line)
+{
+    const config::Options options = make_options(command_line);
+    log::Targets targets;
+    const log::Logger early = open_early_log(options, targets);
+    auto loaded = config::load(options);
+    if (!loaded) {
+        fail(early, loaded.error().text);
+        if (command_line.test) {
+            say(fmt::format("postern: configuration file {} test failed\n", options.conf_path));
+        }
+        return 1;
+    }
+    if (command_line.signal != 0) {
+        return send_signal(loaded->settings, command_line.signal);
+    }
+    for (const config::Warning& warning : loaded->warnings) {
+        if (warning.level <= LogLevel::warn) {
+            say(warning.level, warning.text);
+        }
+        early.write(warning.level, warning.text);
+    }
+    if (command_line.test && !command_line.quiet) {
+        say(fmt::format("postern: the configuration file {} syntax is ok\n", options.conf_path));
+    }
+    std::vector<listen::Socket> no_sockets;
+    const listen::Mode mode = command_line.test ? listen::Mode::test : listen::Mode::serve;
+    auto running = process::open_all(std::move(loaded->settings), targets, no_sockets, mode);
+    if (!running) {
+        fail(early, running.error());
+        if (command_line.test) {
+            say(fmt::format("postern: configuration file {} test failed\n", options.conf_path));
+        }
+        return 1;
+    }
+    if (!command_line.test) {
+        return serve(options, std::move(*running), targets);
+    }
+    if (!command_line.quiet) {
+        say(fmt::format("postern: configuration file {} test is successful\n", options.conf_path));
+    }
+    if (command_line.dump) {
+        dump(loaded->files);
+    }
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv)
+{
+    if (argc > 1 && std::string_view(argv[1]) == "passwd") {
+        return auth::passwd_command({argv + 2, static_cast<std::size_t>(argc - 2)});
+    }
+    const auto command_line =
+        process::parse_command_line({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)});
+    if (!command_line) {
+        say("postern: " + command_line.error() + "\n");
+        return 1;
+    }
+    if (command_line->show_version) {
+        say(process::version_text(command_line->show_configure));
+        if (command_line->show_help) {
+            say(process::help_text());
+        }
+        return 0;
+    }
+    process::keep_title_space(argc, argv);
+    return run(*command_line);
+}

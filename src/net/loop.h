@@ -82,6 +82,12 @@ public:
     int modify(int descriptor, Watcher& watcher, std::uint32_t events);
     void remove(int descriptor, const Watcher& watcher);
 
+    // How many connections this loop may have ("worker_connections"), and whether it has them.
+    // Streams count themselves.
+    void set_connection_limit(std::size_t limit) { connection_limit_ = limit; }
+    std::size_t connection_limit() const { return connection_limit_; }
+    bool full() const { return connections_ >= connection_limit_; }
+
     // The time at which this round of events began.
     Clock::time_point now() const { return now_; }
     std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
@@ -97,6 +103,7 @@ public:
 
 private:
     friend class Timer;
+    friend class Stream;
     struct Entry {
         Clock::time_point when;
         Timer* timer;
@@ -120,6 +127,8 @@ private:
     int epoll_ = -1;
     int wakeup_descriptor_ = -1;
     bool stopping_ = false;
+    std::size_t connections_ = 0;
+    std::size_t connection_limit_ = ~std::size_t{0};
     Clock::time_point now_ = Clock::now();
     std::unique_ptr<char[]> scratch_;
     std::vector<Entry> heap_;

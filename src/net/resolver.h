@@ -37,6 +37,8 @@ public:
     // All addresses of `host`, at least one, with `port`. An IP address is its own answer.
     Task<std::expected<Addresses, ResolveError>> addresses(std::string host, std::uint16_t port,
                                                            Deadline& deadline);
+    Loop& loop() const { return loop_; }
+
     // The first name that `address` has (a PTR record). Nothing says that it is true.
     Task<std::expected<std::string, ResolveError>> name(SocketAddress address, Deadline& deadline);
 

@@ -13,6 +13,7 @@ namespace postern::net {
 Stream::Stream(Loop& loop, int descriptor, State state)
     : loop_(loop), descriptor_(descriptor), writable_(state == State::connected)
 {
+    ++loop.connections_;
     // Answers must not wait for the peer's delayed acknowledgement (Nagle's algorithm). Fails on
     // UNIX sockets, which have no such thing.
     const int on = 1;
@@ -24,6 +25,7 @@ Stream::Stream(Loop& loop, int descriptor, State state)
 
 Stream::~Stream()
 {
+    --loop_.connections_;
     loop_.remove(descriptor_, *this);
     close(descriptor_);
 }
@@ -31,6 +33,9 @@ Stream::~Stream()
 Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, SocketAddress address,
                                                                   Deadline& deadline)
 {
+    if (loop.full()) {
+        co_return std::unexpected(ENFILE);
+    }
     const int descriptor = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) {
         co_return std::unexpected(errno);

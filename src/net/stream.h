@@ -37,7 +37,8 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    // Connects to `address`; an errno value (ETIMEDOUT after the deadline) if that fails.
+    // Connects to `address`; an errno value if that fails: ETIMEDOUT after the deadline, ENFILE
+    // if the loop has no connection left ("worker_connections").
     static Task<std::expected<std::unique_ptr<Stream>, int>> connect(Loop& loop,
                                                                      SocketAddress address,
                                                                      Deadline& deadline);

@@ -25,8 +25,8 @@ public:
     static constexpr std::size_t kTurnBytes = 1024 * 1024;
 
     // `ahead`: what the source has already said.
-    Direction(net::Stream& source, net::Stream& sink, std::string_view ahead)
-        : source_(source), sink_(sink), pending_(ahead)
+    Direction(net::Stream& source, net::Stream& sink, std::string ahead)
+        : source_(source), sink_(sink), pending_(std::move(ahead))
     {
     }
 

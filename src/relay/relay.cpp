@@ -14,10 +14,10 @@ End end_of(const Direction& dead, bool from_client)
 }  // namespace
 
 net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::milliseconds idle,
-                      std::string_view from_client, std::string_view from_backend)
+                      std::string from_client, std::string from_backend)
 {
-    Direction up(client, backend, from_client);
-    Direction down(backend, client, from_backend);
+    Direction up(client, backend, std::move(from_client));
+    Direction down(backend, client, std::move(from_backend));
     net::Deadline deadline(client.loop());
     End end = End::closed_by_client;
     bool half_closed = false;

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <string>
 
 #include "net/stream.h"
 #include "net/task.h"
@@ -32,6 +32,6 @@ struct Result {
 constexpr std::chrono::seconds kHalfClosedLimit{10};
 
 net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::milliseconds idle,
-                      std::string_view from_client, std::string_view from_backend);
+                      std::string from_client, std::string from_backend);
 
 }  // namespace postern::relay

@@ -1,0 +1,97 @@
+#include "listen/listener.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace postern::listen {
+
+namespace {
+
+// Connections taken in a row before the sessions have their turn again.
+constexpr int kAcceptsInARow = 64;
+// NGINX: accept_mutex_delay. After the descriptors ran out, some time for others to give theirs
+// back.
+constexpr std::chrono::milliseconds kPauseWithoutDescriptors{500};
+
+}  // namespace
+
+Listener::Listener(net::Loop& loop, int descriptor, std::string name, log::Logger logger,
+                   OnAccept on_accept)
+    : Timer(loop),
+      descriptor_(descriptor),
+      name_(std::move(name)),
+      logger_(std::move(logger)),
+      on_accept_(std::move(on_accept))
+{
+    watch();
+}
+
+Listener::~Listener()
+{
+    if (watching_) {
+        loop().remove(descriptor_, *this);
+    }
+}
+
+void Listener::watch()
+{
+    // Level-triggered: what is left in the queue wakes a loop again.
+    watching_ = loop().add(descriptor_, *this, EPOLLIN | EPOLLEXCLUSIVE) == 0;
+}
+
+void Listener::pause()
+{
+    loop().remove(descriptor_, *this);
+    watching_ = false;
+    arm(kPauseWithoutDescriptors);
+}
+
+void Listener::on_ready(std::uint32_t)
+{
+    for (int i = 0; i < kAcceptsInARow && accept_one(); ++i) {
+    }
+}
+
+bool Listener::accept_one()
+{
+    sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    const int descriptor = accept4(descriptor_, reinterpret_cast<sockaddr*>(&storage), &size,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) {
+        switch (errno) {
+        case EAGAIN:
+            return false;
+        case EINTR:
+        case ECONNABORTED:  // it left the queue before we came
+            return true;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+            logger_.line(LogLevel::crit, "accept4() failed{} while accepting new connection on {}",
+                         log::errno_text(errno), name_);
+            pause();
+            return false;
+        default:
+            logger_.line(LogLevel::alert, "accept4() failed{} while accepting new connection on {}",
+                         log::errno_text(errno), name_);
+            return false;
+        }
+    }
+    if (loop().full()) {
+        logger_.line(LogLevel::alert,
+                     "{} worker_connections are not enough while accepting new "
+                     "connection on {}",
+                     loop().connection_limit(), name_);
+        close(descriptor);
+        return true;
+    }
+    on_accept_(descriptor, SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size));
+    return true;
+}
+
+}  // namespace postern::listen

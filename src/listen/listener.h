@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+
+#include "base/address.h"
+#include "log/logger.h"
+#include "net/loop.h"
+
+namespace postern::listen {
+
+// Accepts connections on one listening socket for one event loop. Several loops may share the
+// socket: the kernel wakes one of them a connection.
+class Listener final : public net::Watcher, private net::Timer
+{
+public:
+    // Gets a non-blocking descriptor to own, and the client's address.
+    using OnAccept = std::function<void(int descriptor, const SocketAddress& client)>;
+
+    // Does not own `descriptor`. `name` is the listening address as log lines have it.
+    Listener(net::Loop& loop, int descriptor, std::string name, log::Logger logger,
+             OnAccept on_accept);
+    ~Listener();
+
+private:
+    void on_ready(std::uint32_t events) override;
+    void on_expiry() override { watch(); }
+    void watch();
+    void pause();
+    // False: there is no connection, or none can be had now.
+    bool accept_one();
+
+    int descriptor_;
+    std::string name_;
+    log::Logger logger_;
+    OnAccept on_accept_;
+    bool watching_ = false;
+};
+
+}  // namespace postern::listen

@@ -1,0 +1,217 @@
+#include "listen/sockets.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+namespace postern::listen {
+
+namespace {
+
+constexpr int kBindAttempts = 5;
+constexpr std::chrono::milliseconds kBindPause{500};
+
+// What is to be bound: a listen, and those that its wildcard stands for.
+struct Plan {
+    const config::Listen* listen;
+    std::vector<Endpoint> endpoints;
+};
+
+bool same_port(const SocketAddress& a, const SocketAddress& b)
+{
+    return a.is_ip() && a.family() == b.family() && a.port() == b.port();
+}
+
+std::vector<Plan> make_plans(const config::Settings& settings)
+{
+    std::vector<Plan> plans;
+    for (std::size_t i = 0; i < settings.servers.size(); ++i) {
+        for (const config::Listen& listen : settings.servers[i].listens) {
+            plans.push_back(
+                {&listen, {{listen.address, listen.address.text(), i, listen.protocol}}});
+        }
+    }
+    for (Plan& wildcard : plans) {
+        if (!wildcard.listen->address.is_wildcard()) {
+            continue;
+        }
+        for (Plan& other : plans) {
+            if (&other != &wildcard && !other.endpoints.empty() && !other.listen->bind &&
+                same_port(other.listen->address, wildcard.listen->address)) {
+                wildcard.endpoints.push_back(std::move(other.endpoints.front()));
+                other.endpoints.clear();
+            }
+        }
+    }
+    std::erase_if(plans, [](const Plan& plan) { return plan.endpoints.empty(); });
+    return plans;
+}
+
+void set_option(int descriptor, int level, int name, int value)
+{
+    setsockopt(descriptor, level, name, &value, sizeof value);
+}
+
+void set_options(int descriptor, const config::Listen& listen)
+{
+    set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (listen.address.family() == AF_INET6) {
+        set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, listen.ipv6only ? 1 : 0);
+    }
+    // Connections inherit these from the socket that they are accepted on.
+    if (listen.rcvbuf) {
+        set_option(descriptor, SOL_SOCKET, SO_RCVBUF, *listen.rcvbuf);
+    }
+    if (listen.sndbuf) {
+        set_option(descriptor, SOL_SOCKET, SO_SNDBUF, *listen.sndbuf);
+    }
+    if (listen.so_keepalive) {
+        const config::KeepAlive& keepalive = *listen.so_keepalive;
+        set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, keepalive.on ? 1 : 0);
+        if (keepalive.idle) {
+            set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE,
+                       static_cast<int>(keepalive.idle->count()));
+        }
+        if (keepalive.interval) {
+            set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL,
+                       static_cast<int>(keepalive.interval->count()));
+        }
+        if (keepalive.count) {
+            set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, *keepalive.count);
+        }
+    }
+}
+
+// A UNIX socket's file that nobody listens on is left over from a process that was killed.
+bool remove_stale(const SocketAddress& address)
+{
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool refused =
+        connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
+    close(probe);
+    return refused && unlink(std::string(address.path()).c_str()) == 0;
+}
+
+// Returns a descriptor, or -1 and errno.
+int bind_once(const config::Listen& listen)
+{
+    const int descriptor =
+        socket(listen.address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return -1;
+    }
+    set_options(descriptor, listen);
+    const SocketAddress& address = listen.address;
+    int result = bind(descriptor, address.data(), address.size());
+    if (result != 0 && errno == EADDRINUSE && address.is_unix() && remove_stale(address)) {
+        result = bind(descriptor, address.data(), address.size());
+    }
+    if (result == 0 && address.is_unix()) {
+        chmod(std::string(address.path()).c_str(), 0666);  // NGINX: any local user may connect
+    }
+    if (result != 0 || ::listen(descriptor, listen.backlog) != 0) {
+        const int error = errno;
+        close(descriptor);
+        errno = error;
+        return -1;
+    }
+    return descriptor;
+}
+
+}  // namespace
+
+Socket::Socket(Socket&& other) noexcept
+    : endpoints(std::move(other.endpoints)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      address_(other.address_)
+{
+}
+
+Socket& Socket::operator=(Socket&& other) noexcept
+{
+    std::swap(endpoints, other.endpoints);
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(address_, other.address_);
+    return *this;
+}
+
+Socket::~Socket()
+{
+    if (descriptor_ >= 0) {
+        close(descriptor_);
+    }
+}
+
+const Endpoint& Socket::endpoint_of(int accepted) const
+{
+    if (endpoints.size() > 1) {
+        sockaddr_storage storage;
+        socklen_t size = sizeof storage;
+        if (getsockname(accepted, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
+            const auto local =
+                SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size);
+            for (const Endpoint& endpoint : endpoints) {
+                if (endpoint.address == local) {
+                    return endpoint;
+                }
+            }
+        }
+    }
+    return endpoints.front();
+}
+
+std::expected<std::vector<Socket>, std::string> open_sockets(const config::Settings& settings,
+                                                             std::vector<Socket>& old, Mode mode,
+                                                             const log::Logger& logger)
+{
+    std::vector<Socket> sockets;
+    std::vector<Plan> plans = make_plans(settings);
+    for (int attempt = 1; !plans.empty(); ++attempt) {
+        std::vector<Plan> busy;
+        for (Plan& plan : plans) {
+            const SocketAddress& address = plan.listen->address;
+            const auto known = std::ranges::find(old, address, &Socket::address);
+            if (known != old.end()) {
+                known->endpoints = std::move(plan.endpoints);
+                ::listen(known->descriptor(), plan.listen->backlog);  // it may have been changed
+                sockets.push_back(std::move(*known));
+                old.erase(known);
+                continue;
+            }
+            const int descriptor = bind_once(*plan.listen);
+            if (descriptor >= 0) {
+                Socket& socket = sockets.emplace_back(descriptor, address);
+                socket.endpoints = std::move(plan.endpoints);
+                continue;
+            }
+            const std::string text =
+                fmt::format("bind() to {} failed{}", address.text(), log::errno_text(errno));
+            if (errno != EADDRINUSE) {
+                return std::unexpected(text);
+            }
+            if (mode == Mode::serve) {
+                logger.write(LogLevel::emerg, text);
+                busy.push_back(std::move(plan));
+            }
+        }
+        plans = std::move(busy);
+        if (plans.empty()) {
+            break;
+        }
+        if (attempt == kBindAttempts) {
+            return std::unexpected("still could not bind()");
+        }
+        logger.line(LogLevel::notice, "try again to bind() after {}ms", kBindPause.count());
+        std::this_thread::sleep_for(kBindPause);
+    }
+    return sockets;
+}
+
+}  // namespace postern::listen

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "config/settings.h"
+#include "log/logger.h"
+
+namespace postern::listen {
+
+// A "listen" as connections see it: the address they came to, and whose it is.
+struct Endpoint {
+    SocketAddress address;
+    std::string name;        // as log lines have it: "0.0.0.0:143"
+    std::size_t server = 0;  // index in Settings::servers
+    config::Protocol protocol = config::Protocol::imap;
+};
+
+// A listening socket. Where a port has a wildcard address, that alone is bound, and stands for the
+// others of its port: they are told apart by a connection's local address.
+class Socket
+{
+public:
+    Socket(int descriptor, SocketAddress address) : descriptor_(descriptor), address_(address) {}
+    Socket(Socket&& other) noexcept;
+    Socket& operator=(Socket&& other) noexcept;
+    ~Socket();
+
+    int descriptor() const { return descriptor_; }
+    const SocketAddress& address() const { return address_; }
+    // The endpoint of a connection that was accepted here.
+    const Endpoint& endpoint_of(int accepted) const;
+
+    std::vector<Endpoint> endpoints;  // the first is this socket's own address
+
+private:
+    int descriptor_;
+    SocketAddress address_;
+};
+
+enum class Mode : unsigned char { serve, test };
+
+// Binds and listens for all servers. Sockets of `old` that have the same address are taken over, so
+// that a reload refuses no connection; the others stay in it. An address in use is tried again for
+// some seconds (in Mode::test it counts as fine). The error is complete, but for its level.
+std::expected<std::vector<Socket>, std::string> open_sockets(const config::Settings& settings,
+                                                             std::vector<Socket>& old, Mode mode,
+                                                             const log::Logger& logger);
+
+}  // namespace postern::listen

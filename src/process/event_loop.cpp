@@ -1,0 +1,98 @@
+#include "process/event_loop.h"
+
+namespace postern::process {
+
+EventLoop::EventLoop(Shared& shared) : shared_(shared)
+{
+    loop_.set_connection_limit(shared.settings.events.worker_connections);
+    servers_.reserve(shared.settings.servers.size());
+    for (std::size_t i = 0; i < shared.settings.servers.size(); ++i) {
+        const config::MailServer& settings = shared.settings.servers[i];
+        net::Resolver& resolver = resolver_for(settings.resolver);
+        authenticators_.push_back(make_authenticator(i, resolver));
+        servers_.push_back({settings, shared.logs.servers[i], resolver, *authenticators_.back()});
+    }
+    for (const listen::Socket& socket : shared.sockets) {
+        const auto on_accept = [this, &socket](int descriptor, const SocketAddress& client) {
+            accept(socket, descriptor, client);
+        };
+        listeners_.push_back(std::make_unique<listen::Listener>(
+            loop_, socket.descriptor(), socket.address().text(), shared.logs.main, on_accept));
+    }
+}
+
+void EventLoop::drain()
+{
+    loop_.post([this] {
+        draining_ = true;
+        listeners_.clear();
+        if (sessions_ == 0) {
+            loop_.stop();
+        }
+    });
+}
+
+void EventLoop::stop()
+{
+    loop_.post([this] { loop_.stop(); });
+}
+
+void EventLoop::accept(const listen::Socket& socket, int descriptor, const SocketAddress& client)
+{
+    const listen::Endpoint& endpoint = socket.endpoint_of(descriptor);
+    session::Arrival arrival;
+    arrival.client = std::make_unique<net::Stream>(loop_, descriptor);
+    arrival.address = client;
+    arrival.protocol = endpoint.protocol;
+    arrival.listen_name = endpoint.name;
+    arrival.number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed);
+    ++sessions_;
+    net::spawn(serve(std::move(arrival), servers_[endpoint.server]));
+}
+
+net::Task<> EventLoop::serve(session::Arrival arrival, const session::Server& server)
+{
+    co_await session::run(std::move(arrival), server);
+    --sessions_;
+    if (draining_ && sessions_ == 0) {
+        loop_.stop();
+    }
+}
+
+net::Resolver& EventLoop::resolver_for(const config::Resolver& settings)
+{
+    for (auto& [known, resolver] : resolvers_) {
+        if (known == settings) {
+            return *resolver;
+        }
+    }
+    resolvers_.emplace_back(settings, std::make_unique<net::Resolver>(loop_, settings));
+    return *resolvers_.back().second;
+}
+
+std::shared_ptr<auth::HttpConnections> EventLoop::connections_to(const config::AuthHttp& service)
+{
+    for (auto& [known, connections] : services_) {
+        if (known == service) {
+            return connections;
+        }
+    }
+    services_.emplace_back(service, std::make_shared<auth::HttpConnections>());
+    return services_.back().second;
+}
+
+std::unique_ptr<auth::Authenticator> EventLoop::make_authenticator(std::size_t server,
+                                                                   net::Resolver& resolver)
+{
+    const config::MailServer& settings = shared_.settings.servers[server];
+    if (const auto* http = std::get_if<config::AuthHttp>(&settings.auth)) {
+        auth::HttpService service{*http, settings.auth_http_timeout, settings.auth_http_keepalive,
+                                  settings.auth_http_headers};
+        return std::make_unique<auth::AuthHttp>(loop_, resolver, connections_to(*http),
+                                                std::move(service));
+    }
+    return std::make_unique<auth::AuthFile>(shared_.users[server], shared_.hash_pool, loop_,
+                                            std::get<config::AuthFile>(settings.auth));
+}
+
+}  // namespace postern::process

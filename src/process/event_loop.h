@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "auth/auth_file.h"
+#include "auth/auth_http.h"
+#include "config/settings.h"
+#include "listen/listener.h"
+#include "listen/sockets.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "process/logs.h"
+#include "session/session.h"
+
+namespace postern::process {
+
+// What all event loops of a worker share, and hold for as long as it runs.
+struct Shared {
+    const config::Settings& settings;
+    const Logs& logs;
+    const std::vector<listen::Socket>& sockets;
+    auth::HashPool& hash_pool;
+    // One a server{} with "auth_file", else null; servers with the same file share one.
+    std::vector<std::shared_ptr<auth::UsersFile>> users;
+    std::atomic<std::uint64_t> connections{0};  // the last connection's number
+};
+
+// One event loop with all that its sessions share, run by a thread of its own.
+class EventLoop
+{
+public:
+    explicit EventLoop(Shared& shared);
+
+    // Accepts and serves until told to stop, or until the last session ends after `drain`.
+    void run() { loop_.run(); }
+    // Both from any thread. Drain: accept no more.
+    void drain();
+    void stop();
+
+private:
+    void accept(const listen::Socket& socket, int descriptor, const SocketAddress& client);
+    net::Task<> serve(session::Arrival arrival, const session::Server& server);
+    net::Resolver& resolver_for(const config::Resolver& settings);
+    std::unique_ptr<auth::Authenticator> make_authenticator(std::size_t server,
+                                                            net::Resolver& resolver);
+    std::shared_ptr<auth::HttpConnections> connections_to(const config::AuthHttp& service);
+
+    Shared& shared_;
+    net::Loop loop_;
+    std::vector<std::pair<config::Resolver, std::unique_ptr<net::Resolver>>> resolvers_;
+    std::vector<std::pair<config::AuthHttp, std::shared_ptr<auth::HttpConnections>>> services_;
+    std::vector<std::unique_ptr<auth::Authenticator>> authenticators_;
+    std::vector<session::Server> servers_;
+    std::vector<std::unique_ptr<listen::Listener>> listeners_;
+    std::size_t sessions_ = 0;
+    bool draining_ = false;
+};
+
+}  // namespace postern::process

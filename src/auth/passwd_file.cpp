@@ -1,0 +1,213 @@
+#include "auth/passwd_file.h"
+
+#include <algorithm>
+#include <span>
+
+#include "auth/mailbox_host.h"
+#include "auth/password_hash.h"
+#include "base/line.h"
+#include "base/md5.h"
+#include "base/text.h"
+
+namespace postern::auth {
+
+namespace {
+
+using User = PasswdFile::User;
+
+constexpr std::string_view kPlainSchemes[] = {"PLAIN", "CLEAR", "CLEARTEXT"};
+constexpr std::string_view kCryptSchemes[] = {
+    "CRYPT", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "MD5-CRYPT", "DES-CRYPT", "YESCRYPT"};
+constexpr std::string_view kRestrictions[] = {"nologin", "allow_nets", "master"};
+constexpr std::string_view kEncryption[] = {"ssl", "starttls"};
+constexpr int kFieldsBeforeExtra = 7;  // user, password, uid, gid, gecos, home, shell
+
+bool contains(std::span<const std::string_view> words, std::string_view word)
+{
+    return std::ranges::any_of(words, [word](auto item) { return iequals(item, word); });
+}
+
+// Cuts off what stands before the next ":".
+std::string_view take_field(std::string_view& rest)
+{
+    const std::size_t colon = rest.find(':');
+    const std::string_view field = rest.substr(0, colon);
+    rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
+    return field;
+}
+
+// Why it can't be used, or "".
+std::string read_password(std::string_view field, User& user)
+{
+    std::string_view scheme = "CRYPT";
+    if (field.starts_with('{')) {
+        const std::size_t end = field.find('}');
+        if (end == std::string_view::npos) {
+            return "the password's scheme has no \"}\"";
+        }
+        scheme = field.substr(1, end - 1);
+        field.remove_prefix(end + 1);
+    }
+    if (field.empty()) {
+        return "there is no password";
+    }
+    if (contains(kPlainSchemes, scheme)) {
+        user.plain = Secret(field);
+        return "";
+    }
+    if (!contains(kCryptSchemes, scheme)) {
+        return "unknown password scheme \"" + escape_for_log(scheme, 32) + '"';
+    }
+    user.hash = field;
+    return is_password_hash(user.hash) ? "" : "the password is no hash that libcrypt knows";
+}
+
+// One extra field. Why the line can't be used, or "".
+std::string read_extra(std::string_view field, User& user, std::string& note)
+{
+    const std::size_t equals = field.find('=');
+    const std::string_view name = field.substr(0, equals);
+    const std::string_view value =
+        equals == std::string_view::npos ? std::string_view() : field.substr(equals + 1);
+    if (name == "host") {
+        user.host = value;
+        if (!is_mailbox_host(value)) {
+            return "host= is neither an IP address nor a name nor unix:/PATH";
+        }
+    } else if (name == "port") {
+        user.port = parse_number<std::uint16_t>(value).value_or(0);
+        if (user.port == 0) {
+            return "port= is no number from 1 to 65535";
+        }
+    } else if (name == "destuser" || (name == "user" && !user.login)) {
+        user.login = value;
+    } else if (name == "pass") {
+        user.password = Secret(value);
+    } else if (contains(kRestrictions, name)) {
+        return std::string(name) +
+               " is not supported, and without it the user could do more than is meant";
+    } else if (contains(kEncryption, name) && value != "no") {
+        note = std::string(name) +
+               "= is not supported: the connection to the mailbox is not encrypted";
+    }
+    return "";
+}
+
+// RFC 1939 section 7, RFC 2195 section 2.
+bool digest_matches(Method method, std::string_view salt, std::string_view password,
+                    std::string_view digest)
+{
+    return method == Method::apop ? apop_matches(salt, password, digest)
+                                  : cram_md5_matches(salt, password, digest);
+}
+
+}  // namespace
+
+PasswdFile PasswdFile::parse(std::string_view text)
+{
+    PasswdFile file;
+    for (unsigned number = 1; !text.empty(); ++number) {
+        const std::size_t end = text.find('\n');
+        std::string_view line = text.substr(0, end);
+        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+        if (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
+        if (!line.empty() && line[0] != '#' && line[0] != ':') {
+            file.add(number, line);
+        }
+    }
+    file.choose_decoy();
+    return file;
+}
+
+void PasswdFile::add(unsigned number, std::string_view line)
+{
+    const auto skip = [&](std::string reason) {
+        problems_.push_back({number, std::move(reason), true});
+    };
+    if (!fits_on_a_line(line)) {
+        return skip(
+            "there is a CR or NUL in it");  // it would go to the mailbox server with pass= or user=
+    }
+    std::string_view rest = line;
+    std::string name(take_field(rest));
+    User user;
+    if (std::string reason = read_password(take_field(rest), user); !reason.empty()) {
+        return skip(std::move(reason));
+    }
+    for (int i = 2; i < kFieldsBeforeExtra; ++i) {
+        take_field(rest);
+    }
+    std::string note;
+    if (!rest.starts_with(
+            ':')) {  // if it does: Dovecot's old form, what follows is a mail location
+        const auto fields = split_words(rest, line.size());
+        for (const std::string_view field : *fields) {
+            if (std::string reason = read_extra(field, user, note); !reason.empty()) {
+                return skip(std::move(reason));
+            }
+        }
+    }
+    if (!users_.try_emplace(std::move(name), std::move(user)).second) {
+        return skip("there is such a user already");
+    }
+    if (!note.empty()) {
+        problems_.push_back({number, std::move(note), false});
+    }
+}
+
+// The hash of one of those users whose hashes are of the commonest kind.
+void PasswdFile::choose_decoy()
+{
+    std::unordered_map<std::string_view, std::size_t> kinds;
+    std::size_t most = 0;
+    for (const auto& [name, user] : users_) {
+        if (user.hash.empty()) {
+            continue;
+        }
+        const std::size_t count = ++kinds[kind_of_hash(user.hash)];
+        if (count > most) {
+            most = count;
+            decoy_ = user.hash;
+        }
+    }
+}
+
+PasswdFile::Checked PasswdFile::check(Method method, const std::string& login,
+                                      const Secret& password, std::string_view salt) const
+{
+    const auto found = users_.find(login);
+    const User* const user = found == users_.end() ? nullptr : &found->second;
+    const bool is_plain = user != nullptr && user->hash.empty();
+
+    bool matches = false;
+    switch (method) {
+    case Method::plain:
+        if (user != nullptr && !is_plain) {
+            matches = matches_hash(password.reveal(), user->hash);
+            break;
+        }
+        if (!decoy_.empty()) {
+            matches_hash(password.reveal(), decoy_);  // for the time that it takes
+        }
+        matches = equal_in_constant_time(is_plain ? user->plain.reveal() : "", password.reveal()) &&
+                  is_plain;
+        break;
+    case Method::apop:
+    case Method::cram_md5:
+        matches = digest_matches(method, salt, is_plain ? user->plain.reveal() : "decoy",
+                                 password.reveal()) &&
+                  is_plain;
+        if (user != nullptr && !is_plain) {
+            return {Result::needs_plain, nullptr};
+        }
+        break;
+    case Method::external:
+    case Method::none:
+        break;
+    }
+    return matches ? Checked{Result::accepted, user} : Checked{};
+}
+
+}  // namespace postern::auth

@@ -1,0 +1,83 @@
+// The users of "auth_file": a text in Dovecot's passwd-file form, parsed. Pure, but for libcrypt.
+//
+//   user:{SCHEME}password:uid:gid:gecos:home:shell:extra fields
+//
+// Everything behind the password may be missing. uid to shell are Dovecot's own matter. The extra
+// fields are separated by spaces and may hold ":". Lines that are empty or start with "#" or ":"
+// are none.
+//
+// Schemes: PLAIN (also CLEAR, CLEARTEXT), and for a hash of libcrypt CRYPT, which is also what a
+// password without scheme has, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT, DES-CRYPT or
+// YESCRYPT: the hash itself says what it is.
+//
+// Extra fields:
+//   host= port=      where the user's mailbox is
+//   user= destuser=  the login there, if another (destuser wins, as in Dovecot)
+//   pass=            the password there, if another
+//   nologin, allow_nets=, master=  the line is skipped: Dovecot would refuse some logins that we
+//   can't refuse ssl=, starttls=  reported: the connection to the mailbox is not encrypted
+// All others are ignored: they are Dovecot's own (userdb_...), or say what holds here anyway
+// (proxy), or would let in more people than the line without them (nopassword).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "auth/authenticator.h"
+#include "base/secret.h"
+
+namespace postern::auth {
+
+class PasswdFile
+{
+public:
+    struct User {
+        std::string hash;  // libcrypt's; empty: there is `plain`
+        Secret plain;
+        std::string host;        // empty: not said
+        std::uint16_t port = 0;  // 0: not said
+        std::optional<std::string> login;
+        std::optional<Secret> password;
+    };
+
+    struct Problem {
+        unsigned line = 0;
+        std::string reason;  // without anything secret
+        bool skipped = true;
+    };
+
+    // Skips what it can't use and says so in `problems`. Of lines for one user the first holds.
+    static PasswdFile parse(std::string_view text);
+
+    enum class Result : unsigned char {
+        accepted,
+        refused,      // no such user, or not the password
+        needs_plain,  // apop and cram_md5: there is only a hash
+    };
+    struct Checked {
+        Result result = Result::refused;
+        const User* user = nullptr;  // if accepted
+    };
+    // Is it the user's password, or the digest of it over `salt` (apop, cram_md5)? Takes the same
+    // time whether or not there is such a user: an unknown one's password is checked against the
+    // hash that is commonest here. Other methods are refused.
+    Checked check(Method method, const std::string& login, const Secret& password,
+                  std::string_view salt) const;
+
+    std::size_t size() const { return users_.size(); }
+    const std::vector<Problem>& problems() const { return problems_; }
+
+private:
+    void add(unsigned number, std::string_view line);
+    void choose_decoy();
+
+    std::unordered_map<std::string, User> users_;
+    std::vector<Problem> problems_;
+    std::string decoy_;  // a hash that takes as long as most; empty: all passwords are plain
+};
+
+}  // namespace postern::auth

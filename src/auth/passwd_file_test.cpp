@@ -1,0 +1,279 @@
+#include "auth/passwd_file.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "auth/password_hash.h"
+#include "base/md5.h"
+
+namespace postern::auth {
+namespace {
+
+using namespace std::string_literals;
+using Result = PasswdFile::Result;
+
+// "secret", hashed at the least cost.
+std::string bcrypt()
+{
+    static const std::string hash = *make_hash("secret", "$2b$", 4);
+    return hash;
+}
+
+Result check(const PasswdFile& file, const std::string& login, std::string_view password)
+{
+    return file.check(Method::plain, login, Secret(password), "").result;
+}
+
+const PasswdFile::User& user(const PasswdFile& file, const std::string& login,
+                             std::string_view password = "x")
+{
+    const auto checked = file.check(Method::plain, login, Secret(password), "");
+    static const PasswdFile::User kNone;
+    EXPECT_EQ(checked.result, Result::accepted) << login;
+    return checked.user != nullptr ? *checked.user : kNone;
+}
+
+// The reason for the only line being skipped.
+std::string reason(std::string_view line)
+{
+    const auto file = PasswdFile::parse(line);
+    EXPECT_EQ(file.size(), 0u) << line;
+    EXPECT_EQ(file.problems().size(), 1u) << line;
+    return file.problems().empty() ? "" : file.problems()[0].reason;
+}
+
+TEST(PasswdFile, ChecksHashesOfLibcryptAndPlainPasswords)
+{
+    for (const auto& [scheme, prefix, cost] : {std::tuple{"", "$2b$", 4},
+                                               {"{CRYPT}", "$6$", 1000},
+                                               {"{BLF-CRYPT}", "$2y$", 4},
+                                               {"{SHA512-CRYPT}", "$6$", 1000},
+                                               {"{SHA256-CRYPT}", "$5$", 1000},
+                                               {"{sha256-crypt}", "$5$", 0},
+                                               {"{CRYPT}", "$y$", 1},
+                                               {"{YESCRYPT}", "$y$", 1},
+                                               {"{MD5-CRYPT}", "$1$", 0},
+                                               {"{DES-CRYPT}", "", 0},
+                                               {"{CRYPT}", "$7$", 6},
+                                               {"{CRYPT}", "$gy$", 1}}) {
+        const auto hash = make_hash("pass:wd", prefix, static_cast<unsigned long>(cost));
+        ASSERT_TRUE(hash) << prefix;
+        const auto file =
+            PasswdFile::parse("alice:" + (scheme + *hash) + ":1000:1000::/home/alice::\n");
+        EXPECT_TRUE(file.problems().empty()) << *hash;
+        EXPECT_EQ(check(file, "alice", "pass:wd"), Result::accepted) << *hash;
+        EXPECT_EQ(check(file, "alice", "pass:wD"), Result::refused) << *hash;
+        EXPECT_EQ(check(file, "alice", ""), Result::refused) << *hash;
+    }
+    for (const auto* scheme : {"{PLAIN}", "{CLEAR}", "{CLEARTEXT}", "{plain}"}) {
+        const auto file = PasswdFile::parse("alice:"s + scheme + "pass}w{d");
+        EXPECT_EQ(check(file, "alice", "pass}w{d"), Result::accepted);
+        EXPECT_EQ(check(file, "alice", "pass}w{"), Result::refused);
+        EXPECT_EQ(check(file, "alice", "pass}w{dd"), Result::refused);
+        EXPECT_EQ(check(file, "alice", ""), Result::refused);
+    }
+}
+
+TEST(PasswdFile, UserNamesAreExact)
+{
+    const auto file =
+        PasswdFile::parse("alice:{PLAIN}x\nb\xc3\xbc@example.com:{PLAIN}x\n alice:{PLAIN}y\n");
+    EXPECT_EQ(check(file, "alice", "x"), Result::accepted);
+    EXPECT_EQ(check(file, "b\xc3\xbc@example.com", "x"), Result::accepted);
+    EXPECT_EQ(check(file, " alice", "y"), Result::accepted);
+    for (const auto& login :
+         {"Alice"s, "alic"s, "alice "s, "alice\0"s, "alice:{PLAIN}x"s, ""s, "%u"s, "\r\n"s}) {
+        EXPECT_EQ(check(file, login, "x"), Result::refused) << login;
+    }
+}
+
+TEST(PasswdFile, UnknownUserIsRefusedWhateverThePassword)
+{
+    for (const std::string& text : {""s, "alice:{PLAIN}secret"s, "alice:" + bcrypt()}) {
+        const auto file = PasswdFile::parse(text);
+        for (const auto* password : {"", "secret", "decoy", "x"}) {
+            EXPECT_EQ(check(file, "bob", password), Result::refused) << text << password;
+        }
+    }
+}
+
+TEST(PasswdFile, NulDoesNotEndAPassword)
+{
+    const auto file = PasswdFile::parse("alice:" + bcrypt() + "\nbob:{PLAIN}secret\n");
+    for (const auto* login : {"alice", "bob"}) {
+        EXPECT_EQ(check(file, login, "secret"), Result::accepted);
+        EXPECT_EQ(check(file, login, "secret\0"s), Result::refused);
+        EXPECT_EQ(check(file, login, "secret\0x"s), Result::refused);
+        EXPECT_EQ(check(file, login, "\0secret"s), Result::refused);
+        EXPECT_EQ(check(file, login, std::string(100'000, 'x')), Result::refused);
+    }
+}
+
+TEST(PasswdFile, ExtraFieldsSayWhereTheMailboxIs)
+{
+    const auto file = PasswdFile::parse(
+        "a:{PLAIN}x\n"
+        "b:{PLAIN}x::::::host=2001:db8::1 port=10143 user=bob@example.com pass=s:cr=t\n"
+        "c:{PLAIN}x:1:2:c,d:/h:/bin/sh:proxy=y  unknown=1 userdb_quota=5 host=imap.example.com   "
+        "nopassword=y\n"
+        "d:{PLAIN}x::::::user=one destuser=two user=three\n"
+        "e:{PLAIN}x::::::host=unix:/run/imap pass=\r\n"
+        "f:{PLAIN}x:::::::host=not:one of ours\n"  // Dovecot's old form
+        "g:{PLAIN}x:::::hostport=1\n");
+    EXPECT_TRUE(file.problems().empty());
+    EXPECT_EQ(user(file, "a").host, "");
+    EXPECT_EQ(user(file, "a").port, 0);
+    EXPECT_FALSE(user(file, "a").login);
+    EXPECT_FALSE(user(file, "a").password);
+    EXPECT_EQ(user(file, "b").host, "2001:db8::1");
+    EXPECT_EQ(user(file, "b").port, 10143);
+    EXPECT_EQ(user(file, "b").login, "bob@example.com");
+    EXPECT_EQ(user(file, "b").password->reveal(), "s:cr=t");
+    EXPECT_EQ(user(file, "c").host, "imap.example.com");
+    EXPECT_EQ(check(file, "c", "y"), Result::refused);  // nopassword lets nobody in
+    EXPECT_EQ(user(file, "d").login, "two");
+    EXPECT_EQ(user(file, "e").host, "unix:/run/imap");
+    EXPECT_EQ(user(file, "e").password->reveal(), "");
+    EXPECT_EQ(user(file, "f").host, "");
+    EXPECT_EQ(user(file, "g").host, "");
+}
+
+TEST(PasswdFile, CommentsAndEmptyLinesAreNone)
+{
+    const auto file = PasswdFile::parse("# alice:{PLAIN}x\n\n\r\n:{PLAIN}x\na:{PLAIN}x");
+    EXPECT_EQ(file.size(), 1u);
+    EXPECT_TRUE(file.problems().empty());
+    EXPECT_EQ(check(file, "", "x"), Result::refused);
+    EXPECT_EQ(PasswdFile::parse("").size(), 0u);
+}
+
+TEST(PasswdFile, BadLinesAreSkippedByNumber)
+{
+    const auto file = PasswdFile::parse(
+        "a:{PLAIN}x\n# comment\nb\nc:{NTLM}y\nd:{PLAIN}x\nd:{PLAIN}y\ne:{PLAIN}x\n");
+    ASSERT_EQ(file.problems().size(), 3u);
+    EXPECT_EQ(file.problems()[0].line, 3u);
+    EXPECT_EQ(file.problems()[1].line, 4u);
+    EXPECT_EQ(file.problems()[2].line, 6u);
+    EXPECT_EQ(file.problems()[2].reason, "there is such a user already");
+    EXPECT_EQ(file.size(), 3u);
+    EXPECT_EQ(check(file, "c", "y"), Result::refused);
+    EXPECT_EQ(check(file, "d", "x"), Result::accepted);
+    EXPECT_EQ(check(file, "d", "y"), Result::refused);
+    EXPECT_EQ(check(file, "e", "x"), Result::accepted);
+}
+
+TEST(PasswdFile, SaysWhatIsWrongWithALineWithoutItsPassword)
+{
+    EXPECT_EQ(reason("a"), "there is no password");
+    EXPECT_EQ(reason("a:"), "there is no password");
+    EXPECT_EQ(reason("a:{PLAIN}:1:2"), "there is no password");
+    EXPECT_EQ(reason("a:{PLAIN"), "the password's scheme has no \"}\"");
+    EXPECT_EQ(reason("a:{NTLM}x"), "unknown password scheme \"NTLM\"");
+    EXPECT_EQ(reason("a:{PLAIN.b64}x"), "unknown password scheme \"PLAIN.b64\"");
+    EXPECT_EQ(reason("a:secret"), "the password is no hash that libcrypt knows");
+    EXPECT_EQ(reason("a:{BLF-CRYPT}" + bcrypt().substr(0, 59)),
+              "the password is no hash that libcrypt knows");
+    EXPECT_EQ(reason("a:$9$abc$def"), "the password is no hash that libcrypt knows");
+    EXPECT_EQ(reason("a:*"), "the password is no hash that libcrypt knows");
+    EXPECT_EQ(reason("a:!" + bcrypt()), "the password is no hash that libcrypt knows");  // locked
+    EXPECT_EQ(reason("a:{PLAIN}x::::::host=a/b"),
+              "host= is neither an IP address nor a name nor unix:/PATH");
+    EXPECT_EQ(reason("a:{PLAIN}x::::::host="),
+              "host= is neither an IP address nor a name nor unix:/PATH");
+    EXPECT_EQ(reason("a:{PLAIN}x::::::port=0"), "port= is no number from 1 to 65535");
+    EXPECT_EQ(reason("a:{PLAIN}x::::::port=65536"), "port= is no number from 1 to 65535");
+    EXPECT_EQ(reason("a:{PLAIN}x::::::port"), "port= is no number from 1 to 65535");
+    EXPECT_EQ(reason("a:{PLAIN}x\0y"s), "there is a CR or NUL in it");
+    EXPECT_EQ(reason("a:{PLAIN}x::::::pass=a\rb"), "there is a CR or NUL in it");
+    EXPECT_EQ(reason("a:{PLAIN}x\r\r"), "there is a CR or NUL in it");
+    for (const auto* field : {"nologin", "nologin=y", "allow_nets=10.0.0.0/8", "master=root"}) {
+        EXPECT_NE(reason("a:{PLAIN}x::::::"s + field).find("is not supported"), std::string::npos);
+    }
+}
+
+TEST(PasswdFile, ReportsThatConnectionsAreNotEncrypted)
+{
+    const auto file = PasswdFile::parse(
+        "a:{PLAIN}x::::::ssl=yes\nb:{PLAIN}x::::::ssl=no\nc:{PLAIN}x::::::starttls\n");
+    ASSERT_EQ(file.problems().size(), 2u);
+    EXPECT_EQ(file.problems()[0].line, 1u);
+    EXPECT_EQ(file.problems()[1].line, 3u);
+    EXPECT_FALSE(file.problems()[0].skipped);
+    EXPECT_EQ(check(file, "a", "x"), Result::accepted);
+}
+
+TEST(PasswdFile, ChecksDigestsOverPlainPasswords)
+{
+    const auto file =
+        PasswdFile::parse("tim:{PLAIN}tanstaaftanstaaf\nmrose:{PLAIN}tanstaaf\nhash:" + bcrypt());
+    const auto digest = [&](Method method, const char* login, std::string_view text,
+                            std::string_view salt) {
+        return file.check(method, login, Secret(text), salt).result;
+    };
+    // RFC 2195 section 2 and RFC 1939 section 7 print these.
+    constexpr auto kCramSalt = "<1896.697170952@postoffice.reston.mci.net>";
+    constexpr auto kCram = "b913a602c7eda7a495b4e6e7334d3890";
+    constexpr auto kApopSalt = "<1896.697170952@dbc.mtview.ca.us>";
+    constexpr auto kApop = "c4c9334bac560ecc979e58001b3e22fb";
+    EXPECT_EQ(digest(Method::cram_md5, "tim", kCram, kCramSalt), Result::accepted);
+    EXPECT_EQ(digest(Method::apop, "mrose", kApop, kApopSalt), Result::accepted);
+    EXPECT_EQ(digest(Method::cram_md5, "tim", kCram, kApopSalt), Result::refused);
+    EXPECT_EQ(digest(Method::cram_md5, "mrose", kCram, kCramSalt), Result::refused);
+    EXPECT_EQ(digest(Method::apop, "tim", kCram, kCramSalt), Result::refused);
+    EXPECT_EQ(digest(Method::cram_md5, "tim", "", kCramSalt), Result::refused);
+    EXPECT_EQ(digest(Method::cram_md5, "tim", "tanstaaftanstaaf", kCramSalt), Result::refused);
+    EXPECT_EQ(digest(Method::plain, "tim", kCram, kCramSalt), Result::refused);
+    EXPECT_EQ(digest(Method::cram_md5, "hash", kCram, kCramSalt), Result::needs_plain);
+    EXPECT_EQ(digest(Method::apop, "hash", kApop, kApopSalt), Result::needs_plain);
+    // What stands in for an unknown user's password is no password.
+    for (const auto* word : {"", "decoy"}) {
+        EXPECT_EQ(digest(Method::cram_md5, "nobody", hmac_md5_hex(word, kCramSalt), kCramSalt),
+                  Result::refused);
+        EXPECT_EQ(digest(Method::apop, "nobody", md5_hex(kApopSalt + std::string(word)), kApopSalt),
+                  Result::refused);
+    }
+}
+
+TEST(PasswdFile, OtherMethodsAreRefused)
+{
+    const auto file = PasswdFile::parse("alice:{PLAIN}x");
+    EXPECT_EQ(file.check(Method::external, "alice", Secret("x"), "").result, Result::refused);
+    EXPECT_EQ(file.check(Method::none, "alice", Secret("x"), "").result, Result::refused);
+}
+
+TEST(PasswdFile, UnknownUserTakesAsLongAsAWrongPassword)
+{
+    const auto file =
+        PasswdFile::parse("alice:" + *make_hash("x", "$2b$", 9) + "\nplain:{PLAIN}x\n");
+    const auto time_of = [&](const char* login) {
+        const auto start = std::chrono::steady_clock::now();
+        EXPECT_EQ(check(file, login, "wrong"), Result::refused);
+        return std::chrono::steady_clock::now() - start;
+    };
+    const auto known = time_of("alice");  // some 30 ms
+    EXPECT_GT(time_of("nobody"), known / 4);
+    EXPECT_GT(time_of("plain"), known / 4);
+}
+
+TEST(PasswordHash, KindIsMethodAndCost)
+{
+    EXPECT_EQ(kind_of_hash("$2b$10$abc"), "$2b$10");
+    EXPECT_EQ(kind_of_hash("$y$j9T$salt$hash"), "$y$j9T");
+    EXPECT_EQ(kind_of_hash("$6$salt$hash"), "$6");
+    EXPECT_EQ(kind_of_hash("$6$rounds=5$salt$hash"), "$6$rounds=5");
+    EXPECT_EQ(kind_of_hash("$1$salt$hash"), "$1");
+    EXPECT_EQ(kind_of_hash("abcdefghijklm"), "");
+}
+
+TEST(PasswordHash, SaltIsFresh)
+{
+    EXPECT_NE(*make_hash("x", "$2b$", 4), *make_hash("x", "$2b$", 4));
+    EXPECT_FALSE(make_hash("x", "$nonsense$", 4));
+    EXPECT_FALSE(make_hash(std::string(512, 'x'), "$2b$", 4));
+    EXPECT_FALSE(make_hash("a\0b"s, "$2b$", 4));
+}
+
+}  // namespace
+}  // namespace postern::auth

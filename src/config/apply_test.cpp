@@ -223,10 +223,12 @@ TEST_F(ApplyTest, BadMainValues)
                   "t.conf:1");
     }
     EXPECT_EQ(error("worker_rlimit_nofile 1k;"),
-              "\"worker_rlimit_nofile\" directive invalid number (digits alone is wanted) in "
+              "\"worker_rlimit_nofile\" directive invalid number (a number is wanted) in "
               "t.conf:1");
     EXPECT_EQ(error("env =x;"),
               "\"env\" directive invalid value (NAME or NAME=VALUE is wanted) in t.conf:1");
+    EXPECT_EQ(error("events { worker_connections x; }"),
+              "invalid number \"x\" (a number is wanted) in t.conf:1");
     EXPECT_EQ(error("events { use poll; }"),
               "invalid event type \"poll\" (epoll is wanted) in t.conf:1");
 }

@@ -61,7 +61,7 @@ Outcome number(Entry& entry)
 {
     const auto value = parse_number<unsigned>(entry.argument(0));
     if (!value) {
-        return entry.invalid("number", "digits alone");
+        return entry.invalid("number", "a number");
     }
     entry.field(kMember) = *value;
     return {};
@@ -112,7 +112,7 @@ Outcome capabilities(Entry& entry)
     }
     for (const std::string& word : entry.arguments()) {
         if (word.empty() || has_control(word)) {
-            return entry.invalid("value", "words without control characters");
+            return entry.invalid("value", "text without control characters");
         }
         list.push_back(word);
     }

@@ -91,7 +91,7 @@ Outcome auth_http_header(Entry& entry)
     const std::string& name = entry.argument(0);
     const std::string& value = entry.argument(1);
     if (!is_header_name(name)) {
-        return entry.invalid("name", "letters, digits and hyphens");
+        return entry.invalid("name", "a header's name");
     }
     if (std::ranges::any_of(value, [](char c) { return c != '\t' && has_control({&c, 1}); })) {
         return entry.invalid("value", "text without line breaks");

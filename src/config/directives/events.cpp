@@ -6,6 +6,18 @@ namespace postern::config {
 
 namespace {
 
+// NGINX has words of its own for this one.
+Outcome worker_connections(Entry& entry)
+{
+    const auto count = parse_number<unsigned>(entry.argument(0));
+    if (!count) {
+        return std::unexpected(
+            fmt::format("invalid number \"{}\" (a number is wanted)", entry.argument(0)));
+    }
+    entry.field(&Events::worker_connections) = *count;
+    return {};
+}
+
 Outcome use(Entry& entry)
 {
     if (entry.argument(0) != "epoll") {
@@ -37,7 +49,7 @@ constexpr Directive kDirectives[] = {
     {.name = "worker_connections",
      .where = kEvents,
      .args = {1, 1},
-     .set = number<&Events::worker_connections>,
+     .set = worker_connections,
      .initial = "512",
      .syntax = "NUMBER",
      .doc = "How many connections an event loop may have, with clients, services and mailbox "

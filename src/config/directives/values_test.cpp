@@ -37,7 +37,7 @@ TEST_F(ValuesTest, SizesAndNumbers)
     EXPECT_EQ(server("max_errors 4294967295;").max_errors, 4294967295u);
     for (const char* bad : {"4294967296", "-1", "+1", "5k", "\"\""}) {
         EXPECT_EQ(server_error("max_errors " + std::string(bad) + ";"),
-                  "\"max_errors\" directive invalid number (digits alone is wanted)");
+                  "\"max_errors\" directive invalid number (a number is wanted)");
     }
 }
 
@@ -85,7 +85,7 @@ TEST_F(ValuesTest, CapabilitiesAreTakenAsTheyAre)
     EXPECT_EQ(server("smtp_capabilities \"SIZE 10485760\" DSN;").smtp_capabilities,
               (Strings{"SIZE 10485760", "DSN"}));
     EXPECT_EQ(server_error("pop3_capabilities \"A\\r\\nB\";"),
-              "\"pop3_capabilities\" directive invalid value (words without control characters is "
+              "\"pop3_capabilities\" directive invalid value (text without control characters is "
               "wanted)");
     EXPECT_NE(server_error("server_name \"a\\nb\";"), "");
 }

@@ -124,7 +124,7 @@ def test_t02_bytes_after_the_login_reach_the_backend_once(front, protocol):
         assert data.endswith(AFTER[protocol]) and data.count(AFTER[protocol].split(b"\r\n")[0]) == 1, data
 
 
-MALFORMED = [b"!!!!", b"A", b"AAAAA", b"=", b"====", b"AA==", b"AAAA", b"\xff\xfe", b"AGJvYg==", b"Ym9i", b"*", b"", b"AGJvYgBwYXNz\x00", b" AGJvYgBwYXNz", b"A" * 3000]
+MALFORMED = [b"!!!!", b"A", b"AAAAA", b"=", b"====", b"AA==", b"\xff\xfe", b"AGJvYg==", b"Ym9i", b"*", b"", b"AGJvYgBwYXNz\x00", b" AGJvYgBwYXNz", b"Y" * 3000]
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3", "smtp"])
@@ -272,7 +272,7 @@ def test_t08_hostile_helo_and_addresses(front, text):
     talk.close()
     for request in front.service.requests():
         assert b"\0" not in request
-        assert request.count(b"\r\n") == request.count(b"\n") == 14
+        assert request.count(b"\r\n") == request.count(b"\n") == 13
     front.backend_bytes("smtp")
 
 
@@ -344,23 +344,28 @@ def test_t14_clients_that_are_silent_in_any_state_are_sent_away(front, protocol)
     ("imap", b"x" * (1 << 20)), ("pop3", b"x" * (1 << 20)), ("smtp", b"x" * (1 << 20)),
     ("imap", b"a LOGIN " + b"(" * 100000 + b"\r\n"), ("imap", b"a LOGIN {4294967295}\r\n"), ("imap", b"a LOGIN {4294967295+}\r\n" + b"x" * 100000),
     ("imap", b"a LOGIN " + b"{1+}\r\nx " * 10000), ("smtp", b"MAIL FROM:<" + b"x" * 100000 + b">\r\n"), ("smtp", b"AUTH PLAIN " + b"A" * 100000 + b"\r\n"),
-])
+], ids=["imap line", "pop3 line", "smtp line", "parentheses", "literal", "literal+", "literals", "address", "base64"])
 def test_t17_too_much_of_anything_costs_little(front, protocol, stream):
     front = front(directives="timeout 3s;")
     worker = wait_until(front.proxy.workers, "a worker runs")[0]
-    before = resident_bytes(worker)
-    clients = [connect(front.port[protocol]) for _ in range(20)]
-    for client in clients:
-        client.settimeout(5)
-        try:
-            client.sendall(stream)
-        except OSError:
-            pass  # it has hung up, as it should
-    time.sleep(0.2)
-    grown = resident_bytes(worker) - before
-    for client in clients:
-        client.close()
-    assert grown < 20 * (128 << 10), f"{grown >> 10} KiB for 20 clients"
+
+    def flood():
+        clients = [connect(front.port[protocol]) for _ in range(20)]
+        for client in clients:
+            client.settimeout(5)
+            try:
+                client.sendall(stream)
+            except OSError:
+                pass  # it has hung up, as it should
+        time.sleep(0.2)
+        peak = resident_bytes(worker)
+        for client in clients:
+            client.close()
+        return peak
+
+    before = flood()  # what a worker needs once, it may keep
+    grown = flood() - before
+    assert grown < 20 * (16 << 10), f"{grown >> 10} KiB for 20 clients"
     assert front.proxy.workers() == [worker]
 
 

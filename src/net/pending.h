@@ -28,6 +28,10 @@ public:
     {
     public:
         Event(Pending& pending, Deadline& deadline) : pending_(pending), deadline_(deadline) {}
+        // Also when the coroutine is destroyed while it waits.
+        ~Event() { pending_.waiter_ = {}; }
+        Event(const Event&) = delete;
+        Event& operator=(const Event&) = delete;
         bool await_ready() const { return pending_.value_.has_value() || deadline_.expired(); }
         void await_suspend(std::coroutine_handle<> self)
         {

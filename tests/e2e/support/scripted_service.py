@@ -12,7 +12,8 @@ class Answer:
 
     def __init__(self, *packets, ending="close", pause=0.05):
         self.packets = packets
-        self.ending = ending  # close, hang (says nothing more until the proxy hangs up), reset
+        # close, at once (without a pause before it), hang (until the proxy hangs up), reset
+        self.ending = ending
         self.pause = pause
 
     @classmethod

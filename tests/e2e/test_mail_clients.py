@@ -6,7 +6,6 @@ import poplib
 import random
 import shutil
 import smtplib
-import socket
 import subprocess
 
 import pytest

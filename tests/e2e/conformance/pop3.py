@@ -3,7 +3,7 @@
 from support.scripted_backend import CLOSE, HANG
 from support.scripted_service import Answer, ok, refusal
 
-from .model import EOF, REPLY, RESET, SHUT, SILENCE, Dialogue as D, Replies, named
+from .model import EOF, REPLY, RESET, SHUT, Dialogue as D, Replies, named
 
 ERR = "S: -ERR invalid command"
 INTERNAL = "S: -ERR internal server error"

@@ -334,4 +334,13 @@ Parsed parse_command(std::string_view input)
     return Parser(input).run();
 }
 
+std::string tag_of(std::string_view input)
+{
+    const auto end = std::ranges::find_if_not(input, is_tag_byte) - input.begin();
+    const auto size = static_cast<std::size_t>(end);
+    const bool is_tag =
+        size > 0 && size <= kMaxTagBytes && size < input.size() && input[size] == ' ';
+    return std::string(is_tag ? input.substr(0, size) : "*");
+}
+
 }  // namespace postern::imap

@@ -16,7 +16,7 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
     for (;;) {
         std::optional<Parsed> parsed = co_await read_command();
         if (!parsed) {
-            const std::string reply = invalid("*");
+            const std::string reply = invalid(tag_of(client().unread()));
             co_await client().write(reply);
             co_return std::nullopt;
         }

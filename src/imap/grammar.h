@@ -60,6 +60,10 @@ struct Parsed {
 // closed and an empty tag are syntax errors, and so is "{}".
 Parsed parse_command(std::string_view input);
 
+// The tag of a command that is still incomplete, for the answer to one that is too long; "*" if it
+// has none.
+std::string tag_of(std::string_view input);
+
 // -- To the client
 
 inline constexpr std::string_view kGreeting = "* OK IMAP4 ready\r\n";

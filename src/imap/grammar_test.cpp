@@ -437,5 +437,16 @@ TEST(ImapBackend, LoginCannotInject)
     }
 }
 
+TEST(ImapTag, OfACommandWithoutAnEnd)
+{
+    EXPECT_EQ(tag_of("a.1 NOOP xxx"), "a.1");
+    EXPECT_EQ(tag_of(std::string(32, 'x') + " NOOP"), std::string(32, 'x'));
+    EXPECT_EQ(tag_of(std::string(33, 'x') + " NOOP"), "*");
+    EXPECT_EQ(tag_of("xxxx"), "*");
+    EXPECT_EQ(tag_of(" NOOP"), "*");
+    EXPECT_EQ(tag_of("a+ NOOP"), "*");
+    EXPECT_EQ(tag_of(""), "*");
+}
+
 }  // namespace
 }  // namespace postern::imap

@@ -46,7 +46,11 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
         std::string reply(kOk);
         switch (command->verb) {
         case Verb::user:  // RFC 1939 section 7
-            user = command->arguments[0];
+            if (fits_on_a_line(command->arguments[0])) {
+                user = command->arguments[0];
+            } else {
+                reply = kInvalid;
+            }
             break;
         case Verb::pass: {  // section 7: the rest of the line, spaces and all
             auth::Claim claim;

@@ -1,5 +1,6 @@
 #include "process/master.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -234,7 +235,7 @@ void Master::reload()
     running_.sockets.clear();
     std::vector<listen::Socket> borrowed;
     for (const listen::Socket& socket : old) {
-        borrowed.emplace_back(dup(socket.descriptor()), socket.address());
+        borrowed.emplace_back(fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0), socket.address());
     }
     auto next = open_all(std::move(loaded->settings), targets_, borrowed, listen::Mode::serve);
     if (!next) {

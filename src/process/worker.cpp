@@ -92,11 +92,11 @@ void reopen(log::Targets& targets, const log::Logger& logger)
 int run_worker(const config::Settings& settings, const Logs& logs, log::Targets& targets,
                std::vector<listen::Socket>& sockets)
 {
-    auth::HashPool hash_pool;
+    std::optional<auth::HashPool> hash_pool(std::in_place);
     Shared shared{.settings = settings,
                   .logs = logs,
                   .sockets = sockets,
-                  .hash_pool = hash_pool,
+                  .hash_pool = *hash_pool,
                   .users = open_users(settings, logs)};
     std::optional<Threads> threads;
     try {
@@ -132,6 +132,7 @@ int run_worker(const config::Settings& settings, const Logs& logs, log::Targets&
             break;
         default:
             if (signal.number == kLoopsEnded) {
+                hash_pool.reset();  // it delivers to the loops
                 threads.reset();
                 logs.main.write(LogLevel::notice, "exit");
                 return 0;

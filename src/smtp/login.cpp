@@ -8,6 +8,8 @@ namespace postern::smtp {
 
 namespace {
 
+constexpr unsigned kAuthenticationSucceeded = 235;  // RFC 4954 section 6
+
 // A command and the reply that lets us go on.
 struct Exchange {
     const char* action;
@@ -49,9 +51,6 @@ net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend,
     protocol::Upstream upstream(backend, settings(), log(), kInternalError);
     const bool anonymous = claim.method == auth::Method::none;
     const bool authenticates = settings().proxy_smtp_auth && !anonymous;
-    if (authenticates && !mailbox.has_password) {
-        co_return std::unexpected(upstream.failed("no password available"));
-    }
 
     const auto hello = hello_command(settings().xclient || extended_, settings().server_name);
     const auto client_hello = hello_command(extended_, helo_);
@@ -76,13 +75,17 @@ net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend,
         }
     }
     if (authenticates) {
-        exchanges.push_back({"sending AUTH to upstream", std::move(*auth_plain), 235});
+        exchanges.push_back(
+            {"sending AUTH to upstream", std::move(*auth_plain), kAuthenticationSucceeded});
     }
     if (anonymous) {
         exchanges.push_back({"sending MAIL FROM to upstream", Secret(*mail), 250});
     }
     for (const Exchange& exchange : exchanges) {
         log().set_action(exchange.action);
+        if (exchange.expected == kAuthenticationSucceeded && !mailbox.has_password) {
+            co_return std::unexpected(upstream.failed("no password available"));
+        }
         auto failure = co_await run(upstream, exchange);
         if (failure) {
             co_return std::unexpected(std::move(*failure));

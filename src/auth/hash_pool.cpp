@@ -1,20 +1,13 @@
 #include "auth/hash_pool.h"
 
 #include <csignal>
+#include <system_error>
 
 namespace postern::auth {
 
-HashPool::HashPool(unsigned threads, std::size_t max_queued) : max_queued_(max_queued)
+HashPool::HashPool(unsigned threads, std::size_t max_queued)
+    : thread_count_(threads), max_queued_(max_queued)
 {
-    // Signals are for the threads that wait for them.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (unsigned i = 0; i < threads; ++i) {
-        threads_.emplace_back([this] { run(); });
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 HashPool::~HashPool()
@@ -36,10 +29,34 @@ bool HashPool::submit(Work work)
         if (stopping_ || queue_.size() >= max_queued_) {
             return false;
         }
+        start_threads();
+        if (threads_.empty()) {
+            return false;
+        }
         queue_.push_back(std::move(work));
     }
     wake_.notify_one();
     return true;
+}
+
+// As many as the system lets us have; those that are missing are tried again with the next work.
+void HashPool::start_threads()
+{
+    if (threads_.size() == thread_count_) {
+        return;
+    }
+    // Signals are for the threads that wait for them.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        while (threads_.size() < thread_count_) {
+            threads_.emplace_back([this] { run(); });
+        }
+    } catch (const std::system_error&) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void HashPool::run()
@@ -56,6 +73,20 @@ void HashPool::run()
         work();
         work = nullptr;
         lock.lock();
+    }
+}
+
+PoolClient::~PoolClient()
+{
+    const std::lock_guard lock(home_->mutex);
+    home_->loop = nullptr;
+}
+
+void PoolClient::Home::post(HashPool::Work work)
+{
+    const std::lock_guard lock(mutex);
+    if (loop != nullptr) {
+        loop->post(std::move(work));
     }
 }
 

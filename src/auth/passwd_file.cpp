@@ -123,9 +123,10 @@ PasswdFile PasswdFile::parse(std::string_view text)
 
 void PasswdFile::add(unsigned number, std::string_view line)
 {
-    const auto skip = [&](std::string reason) {
-        problems_.push_back({number, std::move(reason), true});
-    };
+    const auto skip = [&](std::string reason) { report({number, std::move(reason), true}); };
+    if (line.size() > kLineMax) {
+        return skip("it is longer than " + std::to_string(kLineMax) + " bytes");
+    }
     if (!fits_on_a_line(line)) {
         return skip(
             "there is a CR or NUL in it");  // it would go to the mailbox server with pass= or user=
@@ -153,7 +154,16 @@ void PasswdFile::add(unsigned number, std::string_view line)
         return skip("there is such a user already");
     }
     if (!note.empty()) {
-        problems_.push_back({number, std::move(note), false});
+        report({number, std::move(note), false});
+    }
+}
+
+void PasswdFile::report(Problem problem)
+{
+    if (problems_.size() < kProblemsMax) {
+        problems_.push_back(std::move(problem));
+    } else {
+        ++problems_left_out_;
     }
 }
 
@@ -175,31 +185,28 @@ void PasswdFile::choose_decoy()
 }
 
 PasswdFile::Checked PasswdFile::check(Method method, const std::string& login,
-                                      const Secret& password, std::string_view salt) const
+                                      const Secret& password, std::string_view salt,
+                                      MatchesHash hash_matcher) const
 {
     const auto found = users_.find(login);
     const User* const user = found == users_.end() ? nullptr : &found->second;
-    const bool is_plain = user != nullptr && user->hash.empty();
+    const bool has_hash = user != nullptr && !user->hash.empty();
+    const bool has_plain = user != nullptr && !has_hash;
+    const std::string_view plain = has_plain ? user->plain.reveal() : "decoy";
 
     bool matches = false;
     switch (method) {
-    case Method::plain:
-        if (user != nullptr && !is_plain) {
-            matches = matches_hash(password.reveal(), user->hash);
-            break;
-        }
-        if (!decoy_.empty()) {
-            matches_hash(password.reveal(), decoy_);  // for the time that it takes
-        }
-        matches = equal_in_constant_time(is_plain ? user->plain.reveal() : "", password.reveal()) &&
-                  is_plain;
+    case Method::plain: {
+        const std::string& hash = has_hash ? user->hash : decoy_;
+        const bool hash_matches = !hash.empty() && hash_matcher(password.reveal(), hash);
+        const bool plain_matches = equal_in_constant_time(plain, password.reveal());
+        matches = !password.empty() && ((has_hash && hash_matches) || (has_plain && plain_matches));
         break;
+    }
     case Method::apop:
     case Method::cram_md5:
-        matches = digest_matches(method, salt, is_plain ? user->plain.reveal() : "decoy",
-                                 password.reveal()) &&
-                  is_plain;
-        if (user != nullptr && !is_plain) {
+        matches = digest_matches(method, salt, plain, password.reveal()) && has_plain;
+        if (has_hash) {
             return {Result::needs_plain, nullptr};
         }
         break;

@@ -28,9 +28,12 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "auth/password_hash.h"
 #include "base/secret.h"
 
 namespace postern::auth {
+
+using MatchesHash = bool (*)(std::string_view password, const std::string& hash);
 
 class PasswdFile
 {
@@ -50,6 +53,10 @@ public:
         bool skipped = true;
     };
 
+    static constexpr std::size_t kLineMax = 8192;
+    // Of a file that is bad from top to bottom (none of users at all) these are named.
+    static constexpr std::size_t kProblemsMax = 100;
+
     // Skips what it can't use and says so in `problems`. Of lines for one user the first holds.
     static PasswdFile parse(std::string_view text);
 
@@ -65,18 +72,23 @@ public:
     // Is it the user's password, or the digest of it over `salt` (apop, cram_md5)? Takes the same
     // time whether or not there is such a user: an unknown one's password is checked against the
     // hash that is commonest here. Other methods are refused.
+    // A plain password costs one call of `hash_matcher` exactly, or none if nobody here has a hash;
+    // only hashes of another kind than the commonest take their own time.
     Checked check(Method method, const std::string& login, const Secret& password,
-                  std::string_view salt) const;
+                  std::string_view salt, MatchesHash hash_matcher = matches_hash) const;
 
     std::size_t size() const { return users_.size(); }
-    const std::vector<Problem>& problems() const { return problems_; }
+    const std::vector<Problem>& problems() const { return problems_; }  // the first of them
+    std::size_t problems_left_out() const { return problems_left_out_; }
 
 private:
     void add(unsigned number, std::string_view line);
+    void report(Problem problem);
     void choose_decoy();
 
     std::unordered_map<std::string, User> users_;
     std::vector<Problem> problems_;
+    std::size_t problems_left_out_ = 0;
     std::string decoy_;  // a hash that takes as long as most; empty: all passwords are plain
 };
 

@@ -1,0 +1,157 @@
+#include "auth/auth_file.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/text.h"
+
+namespace postern::auth {
+
+namespace {
+
+// Why not, for the log.
+struct Wrong {
+    std::string reason;
+};
+struct NoUsers {
+    std::string reason;
+};
+using Answer = std::variant<Mailbox, Wrong, NoUsers>;
+
+// With what the user's line says; host and port stay empty if it says nothing of them.
+Mailbox mailbox_of(const PasswdFile::User& user, const Claim& claim)
+{
+    Mailbox mailbox;
+    mailbox.host = user.host;
+    mailbox.port = user.port;
+    mailbox.login = user.login.value_or(claim.login);
+    if (user.password) {
+        mailbox.password = user.password->copy();
+    } else {
+        // A digest is of no use to the mailbox server, but it has shown that this is the password.
+        mailbox.password =
+            claim.method == Method::plain ? claim.password.copy() : user.plain.copy();
+    }
+    mailbox.has_password = true;
+    return mailbox;
+}
+
+// On a thread of the pool.
+Answer look_up(UsersFile& file, const Claim& claim)
+{
+    const auto users = file.users();
+    if (!users) {
+        return NoUsers{users.error()};
+    }
+    const auto checked = (*users)->check(claim.method, claim.login, claim.password, claim.salt);
+    switch (checked.result) {
+    case PasswdFile::Result::accepted:
+        return mailbox_of(*checked.user, claim);
+    case PasswdFile::Result::refused:
+        return Wrong{"no such user or wrong password"};
+    case PasswdFile::Result::needs_plain:
+        return Wrong{
+            "the users file has a hash of the user's password, but APOP and CRAM-MD5 need "
+            "{PLAIN}"};
+    }
+    std::unreachable();
+}
+
+// The session may be gone before the thread has finished: it gets its own copy.
+Claim copy_credentials(const Claim& claim)
+{
+    Claim copy;
+    copy.method = claim.method;
+    copy.login = claim.login;
+    copy.password = claim.password.copy();
+    copy.salt = claim.salt;
+    return copy;
+}
+
+// One answer to unknown users and wrong passwords: who exists is not a stranger's business.
+Refusal refuse()
+{
+    return {.text = "Invalid login or password", .error_code = "", .wait = AuthFile::kRefusalWait};
+}
+
+std::uint16_t standard_port(config::Protocol protocol)
+{
+    switch (protocol) {
+    case config::Protocol::imap:
+        return 143;
+    case config::Protocol::pop3:
+        return 110;
+    case config::Protocol::smtp:
+        return 25;
+    }
+    std::unreachable();
+}
+
+}  // namespace
+
+net::Task<Verdict> AuthFile::check(const Claim& claim, const Peer& peer, log::SessionLog& log)
+{
+    log.set_action("checking the users file");
+    switch (claim.method) {
+    case Method::plain:
+    case Method::apop:
+    case Method::cram_md5:
+        break;
+    case Method::external:  // RFC 4422 appendix A: somebody else has checked who it is
+        log.write(LogLevel::info, "a users file can't check EXTERNAL");
+        co_return refuse();
+    case Method::none:
+        co_return complete(Mailbox{}, claim, peer, log);
+    }
+    std::move_only_function<Answer()> work = [users = users_, own = copy_credentials(claim)] {
+        return look_up(*users, own);
+    };
+    auto answer = co_await run_on(pool_, loop_, std::move(work));
+    if (!answer) {
+        log.line(LogLevel::error, "password not checked: {}", answer.error());
+        co_return Failure{};
+    }
+    if (const auto* const no_users = std::get_if<NoUsers>(&*answer)) {
+        log.write(LogLevel::error, no_users->reason);
+        co_return Failure{};
+    }
+    if (const auto* const wrong = std::get_if<Wrong>(&*answer)) {
+        log.write(LogLevel::info, wrong->reason);
+        co_return refuse();
+    }
+    co_return complete(std::move(std::get<Mailbox>(*answer)), claim, peer, log);
+}
+
+// With what the user's line leaves open.
+Verdict AuthFile::complete(Mailbox mailbox, const Claim& claim, const Peer& peer,
+                           log::SessionLog& log) const
+{
+    if (mailbox.host.empty()) {
+        mailbox.host = settings_.default_host;
+    }
+    if (mailbox.port == 0) {
+        mailbox.port = settings_.default_port;
+    }
+    if (mailbox.host.empty()) {
+        const std::string place = settings_.where.text();
+        if (claim.method == Method::none) {
+            log.line(LogLevel::error,
+                     "no mailbox host for mail without login: \"auth_file\" in {} has no "
+                     "\"default=\"",
+                     place);
+        } else {
+            log.line(LogLevel::error,
+                     "no mailbox host for \"{}\": neither \"host=\" in \"{}\" nor \"default=\" of "
+                     "\"auth_file\" in {}",
+                     escape_for_log(claim.login), users_->path(), place);
+        }
+        return Failure{};
+    }
+    if (mailbox.port == 0) {
+        mailbox.port = standard_port(peer.protocol);
+    }
+    return mailbox;
+}
+
+}  // namespace postern::auth

@@ -15,14 +15,15 @@ TEST(HashPool, RunsWorkOnItsThreadsAndReturnsTheResultToTheLoop)
 {
     net::Loop loop;
     HashPool pool(2);
+    PoolClient client(pool, loop);
     const auto here = std::this_thread::get_id();
     std::vector<std::string> results;
-    const auto ask = [](HashPool& hashes, net::Loop& on, std::vector<std::string>& into,
+    const auto ask = [](PoolClient& hashes, net::Loop& on, std::vector<std::string>& into,
                         std::thread::id loop_thread) -> net::Task<> {
         std::move_only_function<std::string()> work = [loop_thread] {
             return std::string(std::this_thread::get_id() != loop_thread ? "elsewhere" : "here");
         };
-        auto result = co_await run_on(hashes, on, std::move(work));
+        auto result = co_await hashes.run(std::move(work));
         EXPECT_EQ(std::this_thread::get_id(), loop_thread);
         into.push_back(result.value_or("full"));
         if (into.size() == 100) {
@@ -30,7 +31,7 @@ TEST(HashPool, RunsWorkOnItsThreadsAndReturnsTheResultToTheLoop)
         }
     };
     for (int i = 0; i < 100; ++i) {
-        net::spawn(ask(pool, loop, results, here));
+        net::spawn(ask(client, loop, results, here));
     }
     loop.run();
     EXPECT_EQ(results, std::vector<std::string>(100, "elsewhere"));
@@ -65,13 +66,14 @@ TEST(HashPool, SaysThatItIsFullWithoutWaiting)
 {
     net::Loop loop;
     HashPool pool(1, 0);
+    PoolClient client(pool, loop);
     bool full = false;
-    const auto ask = [](HashPool& hashes, net::Loop& on, bool& was_full) -> net::Task<> {
+    const auto ask = [](PoolClient& hashes, bool& was_full) -> net::Task<> {
         std::move_only_function<int()> work = [] { return 1; };
-        const auto result = co_await run_on(hashes, on, std::move(work));
+        const auto result = co_await hashes.run(std::move(work));
         was_full = !result;
     };
-    net::spawn(ask(pool, loop, full));
+    net::spawn(ask(client, full));
     EXPECT_TRUE(full);
 }
 
@@ -100,25 +102,46 @@ TEST(HashPool, ForgetsWhoNoLongerWaits)  // the session was destroyed
 {
     net::Loop loop;
     HashPool pool(1);
+    PoolClient client(pool, loop);
     std::promise<void> go_on;
     bool resumed = false;
-    const auto ask = [](HashPool& hashes, net::Loop& on, std::promise<void>& gate,
+    const auto ask = [](PoolClient& hashes, std::promise<void>& gate,
                         bool& was_resumed) -> net::Task<> {
         std::move_only_function<int()> work = [&gate] {
             gate.get_future().wait();
             return 1;
         };
-        co_await run_on(hashes, on, std::move(work));
+        co_await hashes.run(std::move(work));
         was_resumed = true;
     };
     {
-        net::Task<> waiting = ask(pool, loop, go_on, resumed);
+        net::Task<> waiting = ask(client, go_on, resumed);
         waiting.await_suspend(std::noop_coroutine()).resume();
     }
     go_on.set_value();
     pool.submit([&loop] { loop.post([&loop] { loop.stop(); }); });
     loop.run();
     EXPECT_FALSE(resumed);
+}
+
+TEST(HashPool, OutlivesItsClientsAndTheirLoops)
+{
+    HashPool pool(1);
+    std::promise<void> go_on;
+    std::promise<void> over;
+    {
+        net::Loop loop;
+        PoolClient client(pool, loop);
+        std::move_only_function<int()> work = [&go_on] {
+            go_on.get_future().wait();
+            return 1;
+        };
+        net::Task<std::optional<int>> waiting = client.run(std::move(work));
+        waiting.await_suspend(std::noop_coroutine()).resume();
+    }
+    go_on.set_value();
+    pool.submit([&over] { over.set_value(); });
+    over.get_future().wait();
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ PasswdFile PasswdFile::parse(std::string_view text)
         if (line.ends_with('\r')) {
             line.remove_suffix(1);
         }
-        if (!line.empty() && line[0] != '#' && line[0] != ':') {
+        if (!line.empty() && line[0] != '#') {
             file.add(number, line);
         }
     }
@@ -128,11 +128,14 @@ void PasswdFile::add(unsigned number, std::string_view line)
         return skip("it is longer than " + std::to_string(kLineMax) + " bytes");
     }
     if (!fits_on_a_line(line)) {
-        return skip(
-            "there is a CR or NUL in it");  // it would go to the mailbox server with pass= or user=
+        // It would go to the mailbox server with pass= or user=.
+        return skip("there is a CR or NUL in it");
     }
     std::string_view rest = line;
     std::string name(take_field(rest));
+    if (name.empty()) {
+        return skip("there is no user name");
+    }
     User user;
     if (std::string reason = read_password(take_field(rest), user); !reason.empty()) {
         return skip(std::move(reason));
@@ -141,8 +144,8 @@ void PasswdFile::add(unsigned number, std::string_view line)
         take_field(rest);
     }
     std::string note;
-    if (!rest.starts_with(
-            ':')) {  // if it does: Dovecot's old form, what follows is a mail location
+    const bool is_old_form = rest.starts_with(':');  // Dovecot's: what follows is a mail location
+    if (!is_old_form) {
         const auto fields = split_words(rest, line.size());
         for (const std::string_view field : *fields) {
             if (std::string reason = read_extra(field, user, note); !reason.empty()) {

@@ -3,8 +3,7 @@
 //   user:{SCHEME}password:uid:gid:gecos:home:shell:extra fields
 //
 // Everything behind the password may be missing. uid to shell are Dovecot's own matter. The extra
-// fields are separated by spaces and may hold ":". Lines that are empty or start with "#" or ":"
-// are none.
+// fields are separated by spaces and may hold ":". Lines that are empty or start with "#" are none.
 //
 // Schemes: PLAIN (also CLEAR, CLEARTEXT), and for a hash of libcrypt CRYPT, which is also what a
 // password without scheme has, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT, DES-CRYPT or
@@ -14,8 +13,9 @@
 //   host= port=      where the user's mailbox is
 //   user= destuser=  the login there, if another (destuser wins, as in Dovecot)
 //   pass=            the password there, if another
-//   nologin, allow_nets=, master=  the line is skipped: Dovecot would refuse some logins that we
-//   can't refuse ssl=, starttls=  reported: the connection to the mailbox is not encrypted
+//   nologin, allow_nets=, master=
+//                    the line is skipped: Dovecot would refuse some logins that we can't refuse
+//   ssl=, starttls=  reported: the connection to the mailbox is not encrypted
 // All others are ignored: they are Dovecot's own (userdb_...), or say what holds here anyway
 // (proxy), or would let in more people than the line without them (nopassword).
 #pragma once

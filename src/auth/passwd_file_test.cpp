@@ -141,7 +141,7 @@ TEST(PasswdFile, ExtraFieldsSayWhereTheMailboxIs)
 
 TEST(PasswdFile, CommentsAndEmptyLinesAreNone)
 {
-    const auto file = PasswdFile::parse("# alice:{PLAIN}x\n\n\r\n:{PLAIN}x\na:{PLAIN}x");
+    const auto file = PasswdFile::parse("# alice:{PLAIN}x\n\n\r\na:{PLAIN}x");
     EXPECT_EQ(file.size(), 1u);
     EXPECT_TRUE(file.problems().empty());
     EXPECT_EQ(check(file, "", "x"), Result::refused);
@@ -168,6 +168,7 @@ TEST(PasswdFile, SaysWhatIsWrongWithALineWithoutItsPassword)
 {
     EXPECT_EQ(reason("a"), "there is no password");
     EXPECT_EQ(reason("a:"), "there is no password");
+    EXPECT_EQ(reason(":{PLAIN}x"), "there is no user name");
     EXPECT_EQ(reason("a:{PLAIN}:1:2"), "there is no password");
     EXPECT_EQ(reason("a:{PLAIN"), "the password's scheme has no \"}\"");
     EXPECT_EQ(reason("a:{NTLM}x"), "unknown password scheme \"NTLM\"");

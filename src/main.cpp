@@ -31,11 +31,18 @@ void say(LogLevel level, std::string_view text)
     say(fmt::format("postern: [{}] {}\n", to_string(level), text));
 }
 
-// NGINX: the error is shown and logged, as whoever starts a daemon may not see the screen.
+// NGINX: until all is started, what matters is shown as well as logged.
+void announce(const log::Logger& early, LogLevel level, std::string_view text)
+{
+    if (level <= LogLevel::warn) {
+        say(level, text);
+    }
+    early.write(level, text);
+}
+
 int fail(const log::Logger& early, std::string_view text)
 {
-    say(LogLevel::emerg, text);
-    early.write(LogLevel::emerg, text);
+    announce(early, LogLevel::emerg, text);
     return 1;
 }
 
@@ -191,17 +198,18 @@ int run(const process::CommandLine& command_line)
         return send_signal(loaded->settings, command_line.signal);
     }
     for (const config::Warning& warning : loaded->warnings) {
-        if (warning.level <= LogLevel::warn) {
-            say(warning.level, warning.text);
-        }
-        early.write(warning.level, warning.text);
+        announce(early, warning.level, warning.text);
     }
     if (command_line.test && !command_line.quiet) {
         say(fmt::format("postern: the configuration file {} syntax is ok\n", options.conf_path));
     }
     std::vector<listen::Socket> no_sockets;
     const listen::Mode mode = command_line.test ? listen::Mode::test : listen::Mode::serve;
-    auto running = process::open_all(std::move(loaded->settings), targets, no_sockets, mode);
+    const auto report = [&](LogLevel level, const std::string& text) {
+        announce(early, level, text);
+    };
+    auto running =
+        process::open_all(std::move(loaded->settings), targets, no_sockets, mode, report);
     if (!running) {
         fail(early, running.error());
         if (command_line.test) {

@@ -4,7 +4,8 @@ namespace postern {
 
 namespace {
 
-// Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`, or 0.
+// Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`; 0 if there is none,
+// or one that a log must not hold.
 std::size_t utf8_length(std::string_view text)
 {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -28,7 +29,14 @@ std::size_t utf8_length(std::string_view text)
         const bool surrogate = first == 0xed && second >= 0xa0;
         const bool beyond = first == 0xf4 && second >= 0x90;
         const bool c1_control = first == 0xc2 && second < 0xa0;  // terminals obey these
-        if (overlong || surrogate || beyond || c1_control) {
+        // Separators of lines and paragraphs (U+2028, U+2029), and what turns the direction of a
+        // text (U+202A to U+202E, U+2066 to U+2069): viewers of logs obey them, and a reader is
+        // misled.
+        const unsigned third = length == 3 ? byte(2) : 0;
+        const bool misleading =
+            first == 0xe2 && ((second == 0x80 && third >= 0xa8 && third <= 0xae) ||
+                              (second == 0x81 && third >= 0xa6 && third <= 0xa9));
+        if (overlong || surrogate || beyond || c1_control || misleading) {
             return 0;
         }
     }

@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "log/logger.h"
+
 namespace postern::listen {
 
 namespace {
@@ -169,7 +171,7 @@ const Endpoint& Socket::endpoint_of(int accepted) const
 
 std::expected<std::vector<Socket>, std::string> open_sockets(const config::Settings& settings,
                                                              std::vector<Socket>& old, Mode mode,
-                                                             const log::Logger& logger)
+                                                             const Report& report)
 {
     std::vector<Socket> sockets;
     std::vector<Plan> plans = make_plans(settings);
@@ -197,7 +199,7 @@ std::expected<std::vector<Socket>, std::string> open_sockets(const config::Setti
                 return std::unexpected(text);
             }
             if (mode == Mode::serve) {
-                logger.write(LogLevel::emerg, text);
+                report(LogLevel::emerg, text);
                 busy.push_back(std::move(plan));
             }
         }
@@ -208,7 +210,7 @@ std::expected<std::vector<Socket>, std::string> open_sockets(const config::Setti
         if (attempt == kBindAttempts) {
             return std::unexpected("still could not bind()");
         }
-        logger.line(LogLevel::notice, "try again to bind() after {}ms", kBindPause.count());
+        report(LogLevel::notice, fmt::format("try again to bind() after {}ms", kBindPause.count()));
         std::this_thread::sleep_for(kBindPause);
     }
     return sockets;

@@ -2,12 +2,13 @@
 
 #include <cstddef>
 #include <expected>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/address.h"
+#include "base/log_target.h"
 #include "config/settings.h"
-#include "log/logger.h"
 
 namespace postern::listen {
 
@@ -43,11 +44,14 @@ private:
 
 enum class Mode : unsigned char { serve, test };
 
+// Told what happens on the way.
+using Report = std::function<void(LogLevel, const std::string&)>;
+
 // Binds and listens for all servers. Sockets of `old` that have the same address are taken over, so
 // that a reload refuses no connection; the others stay in it. An address in use is tried again for
 // some seconds (in Mode::test it counts as fine). The error is complete, but for its level.
 std::expected<std::vector<Socket>, std::string> open_sockets(const config::Settings& settings,
                                                              std::vector<Socket>& old, Mode mode,
-                                                             const log::Logger& logger);
+                                                             const Report& report);
 
 }  // namespace postern::listen

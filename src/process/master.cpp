@@ -44,7 +44,7 @@ void announce_start(const log::Logger& logger)
 
 std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
                                              std::vector<listen::Socket>& old_sockets,
-                                             listen::Mode mode)
+                                             listen::Mode mode, const listen::Report& report)
 {
     Running running;
     auto identity = worker_identity(settings);
@@ -60,7 +60,7 @@ std::expected<Running, std::string> open_all(config::Settings settings, log::Tar
     if (running.identity) {
         targets.give_to(running.identity->uid, running.identity->gid);
     }
-    auto sockets = listen::open_sockets(settings, old_sockets, mode, running.logs.main);
+    auto sockets = listen::open_sockets(settings, old_sockets, mode, report);
     if (!sockets) {
         return std::unexpected(std::move(sockets.error()));
     }
@@ -237,7 +237,11 @@ void Master::reload()
     for (const listen::Socket& socket : old) {
         borrowed.emplace_back(fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0), socket.address());
     }
-    auto next = open_all(std::move(loaded->settings), targets_, borrowed, listen::Mode::serve);
+    const auto report = [this](LogLevel level, const std::string& text) {
+        running_.logs.main.write(level, text);
+    };
+    auto next =
+        open_all(std::move(loaded->settings), targets_, borrowed, listen::Mode::serve, report);
     if (!next) {
         running_.logs.main.write(LogLevel::emerg, next.error());
         running_.sockets = std::move(old);

@@ -60,6 +60,6 @@ private:
 // level.
 std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
                                              std::vector<listen::Socket>& old_sockets,
-                                             listen::Mode mode);
+                                             listen::Mode mode, const listen::Report& report);
 
 }  // namespace postern::process

@@ -1,0 +1,44 @@
+#include "base/secret.h"
+
+#include <gtest/gtest.h>
+
+#include <type_traits>
+
+namespace postern {
+namespace {
+
+static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);
+
+TEST(Secret, MovingLeavesNothingBehind)
+{
+    Secret a("short");  // fits into the string itself, where a move is a copy
+    const Secret b(std::move(a));
+    EXPECT_EQ(b.reveal(), "short");
+    EXPECT_TRUE(a.empty());
+    Secret c("other");
+    c = b.copy();
+    EXPECT_EQ(c.reveal(), "short");
+}
+
+TEST(Secret, ClearOverwrites)
+{
+    Secret secret("a password that is too long for the string itself");
+    const char* const memory = secret.reveal().data();
+    const std::size_t size = secret.reveal().size();
+    secret.clear();
+    for (std::size_t i = 0; i < size; ++i) {
+        EXPECT_EQ(memory[i], '\0') << i;  // still owned: clear() keeps the memory
+    }
+}
+
+TEST(Secret, ComparesAll)
+{
+    EXPECT_TRUE(equal_in_constant_time("", ""));
+    EXPECT_TRUE(equal_in_constant_time("abc", "abc"));
+    EXPECT_FALSE(equal_in_constant_time("abc", "abd"));
+    EXPECT_FALSE(equal_in_constant_time("abc", "ab"));
+    EXPECT_FALSE(equal_in_constant_time("", "a"));
+}
+
+}  // namespace
+}  // namespace postern

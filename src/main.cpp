@@ -200,6 +200,9 @@ int run(const process::CommandLine& command_line)
     for (const config::Warning& warning : loaded->warnings) {
         announce(early, warning.level, warning.text);
     }
+    for (const config::Warning& warning : config::unknown_hosts(loaded->settings)) {
+        announce(early, warning.level, warning.text);
+    }
     if (command_line.test && !command_line.quiet) {
         say(fmt::format("postern: the configuration file {} syntax is ok\n", options.conf_path));
     }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/apply.h"
+#include "config/url.h"
 
 namespace postern::config {
 
@@ -71,6 +72,29 @@ std::vector<Error> missing_features(const Settings& settings)
         }
     }
     return findings.take();
+}
+
+std::vector<Warning> unknown_hosts(const Settings& settings)
+{
+    std::set<std::string> seen;
+    std::vector<Warning> warnings;
+    for (const MailServer& server : settings.servers) {
+        const auto* service = std::get_if<AuthHttp>(&server.auth);
+        if (service == nullptr || !service->unix_path.empty() ||
+            !seen.insert(service->host).second) {
+            continue;
+        }
+        Url url;
+        url.host = service->host;
+        if (resolve(url, service->port).empty()) {
+            warnings.push_back(
+                {LogLevel::warn,
+                 fmt::format("host not found in auth_http \"{}\", it will be looked up "
+                             "when a client logs in, in {}",
+                             service->host, service->where.text())});
+        }
+    }
+    return warnings;
 }
 
 std::expected<Loaded, Error> load(const Options& options)

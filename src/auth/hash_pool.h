@@ -69,8 +69,9 @@ public:
     PoolClient(const PoolClient&) = delete;
     PoolClient& operator=(const PoolClient&) = delete;
 
-    // Runs `work` on the pool and returns its result here, on the loop; nothing if the pool is
-    // full. The waiting coroutine may be destroyed meanwhile: `work` must own all that it uses.
+    // Runs `work` on the pool and returns its result here, on the loop; nothing if the pool is full
+    // or no thread had time for it. The waiting coroutine may be destroyed meanwhile: `work` must
+    // own all that it uses.
     template <typename Result>
     net::Task<std::optional<Result>> run(std::move_only_function<Result()> work);
 
@@ -108,9 +109,13 @@ net::Task<std::optional<Result>> PoolClient::run(std::move_only_function<Result(
     if (!pool_.submit(std::move(job))) {
         co_return std::nullopt;
     }
-    net::Deadline never(*home_->loop);
-    typename net::Pending<Result>::Event event(*result, never);
-    co_await event;
+    net::Deadline deadline(*home_->loop);
+    deadline.set(HashPool::kLongestWait);
+    typename net::Pending<Result>::Event event(*result, deadline);
+    const bool in_time = co_await event;
+    if (!in_time) {
+        co_return std::nullopt;
+    }
     co_return std::move(result->value());
 }
 

@@ -107,9 +107,9 @@ net::Task<Verdict> AuthFile::check(const Claim& claim, const Peer& peer, log::Se
     std::move_only_function<Answer()> work = [users = users_, own = copy_credentials(claim)] {
         return look_up(*users, own);
     };
-    auto answer = co_await run_on(pool_, loop_, std::move(work));
+    auto answer = co_await pool_.run(std::move(work));
     if (!answer) {
-        log.line(LogLevel::error, "password not checked: {}", answer.error());
+        log.write(LogLevel::error, "password not checked: too many are waiting to be");
         co_return Failure{};
     }
     if (const auto* const no_users = std::get_if<NoUsers>(&*answer)) {

@@ -19,7 +19,7 @@ public:
 
     AuthFile(std::shared_ptr<UsersFile> users, HashPool& pool, net::Loop& loop,
              config::AuthFile settings)
-        : users_(std::move(users)), pool_(pool), loop_(loop), settings_(std::move(settings))
+        : users_(std::move(users)), pool_(pool, loop), settings_(std::move(settings))
     {
     }
 
@@ -30,8 +30,7 @@ private:
                      log::SessionLog& log) const;
 
     std::shared_ptr<UsersFile> users_;
-    HashPool& pool_;
-    net::Loop& loop_;
+    PoolClient pool_;
     config::AuthFile settings_;
 };
 

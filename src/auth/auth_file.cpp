@@ -1,6 +1,8 @@
 #include "auth/auth_file.h"
 
+#include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -9,6 +11,9 @@
 namespace postern::auth {
 
 namespace {
+
+constexpr std::string_view kNotInTime =
+    "password not checked: too many are waiting for that, or it took too long";
 
 // Why not, for the log.
 struct Wrong {
@@ -25,7 +30,7 @@ Mailbox mailbox_of(const PasswdFile::User& user, const Claim& claim)
     Mailbox mailbox;
     mailbox.host = user.host;
     mailbox.port = user.port;
-    mailbox.login = user.login.value_or(claim.login);
+    mailbox.login = user.login && !user.login->empty() ? *user.login : claim.login;
     if (user.password) {
         mailbox.password = user.password->copy();
     } else {
@@ -37,8 +42,8 @@ Mailbox mailbox_of(const PasswdFile::User& user, const Claim& claim)
     return mailbox;
 }
 
-// On a thread of the pool.
-Answer look_up(UsersFile& file, const Claim& claim)
+// May throw for want of memory.
+Answer look_up_or_throw(UsersFile& file, const Claim& claim)
 {
     const auto users = file.users();
     if (!users) {
@@ -52,10 +57,19 @@ Answer look_up(UsersFile& file, const Claim& claim)
         return Wrong{"no such user or wrong password"};
     case PasswdFile::Result::needs_plain:
         return Wrong{
-            "the users file has a hash of the user's password, but APOP and CRAM-MD5 need "
-            "{PLAIN}"};
+            "the users file has a hash of the user's password, but APOP and CRAM-MD5 need {PLAIN}"};
     }
     std::unreachable();
+}
+
+// On a thread of the pool, which nothing may be thrown to.
+Answer look_up(UsersFile& file, const Claim& claim)
+{
+    try {
+        return look_up_or_throw(file, claim);
+    } catch (const std::exception& error) {
+        return NoUsers{fmt::format("users file \"{}\" failed ({})", file.path(), error.what())};
+    }
 }
 
 // The session may be gone before the thread has finished: it gets its own copy.
@@ -109,7 +123,7 @@ net::Task<Verdict> AuthFile::check(const Claim& claim, const Peer& peer, log::Se
     };
     auto answer = co_await pool_.run(std::move(work));
     if (!answer) {
-        log.write(LogLevel::error, "password not checked: too many are waiting to be");
+        log.write(LogLevel::error, kNotInTime);
         co_return Failure{};
     }
     if (const auto* const no_users = std::get_if<NoUsers>(&*answer)) {

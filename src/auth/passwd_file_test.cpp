@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 #include "auth/password_hash.h"
 #include "base/md5.h"
 
@@ -244,18 +242,82 @@ TEST(PasswdFile, OtherMethodsAreRefused)
     EXPECT_EQ(file.check(Method::none, "alice", Secret("x"), "").result, Result::refused);
 }
 
-TEST(PasswdFile, UnknownUserTakesAsLongAsAWrongPassword)
+// The hashes that were checked, and a check that is right for "secret" whatever the hash.
+std::vector<std::string> checked_hashes;
+
+bool record_hash(std::string_view password, const std::string& hash)
 {
-    const auto file =
-        PasswdFile::parse("alice:" + *make_hash("x", "$2b$", 9) + "\nplain:{PLAIN}x\n");
-    const auto time_of = [&](const char* login) {
-        const auto start = std::chrono::steady_clock::now();
-        EXPECT_EQ(check(file, login, "wrong"), Result::refused);
-        return std::chrono::steady_clock::now() - start;
+    checked_hashes.push_back(hash);
+    return password == "secret";
+}
+
+// What is checked costs the same for whoever logs in: one hash, and of the usual kind if the user
+// has none.
+TEST(PasswdFile, EveryPasswordCostsOneHash)
+{
+    const std::string usual = *make_hash("x", "$2b$", 5);
+    const std::string usual_too = *make_hash("y", "$2b$", 5);
+    const std::string rare = bcrypt();
+    const auto file = PasswdFile::parse("rare:" + rare + "\nalice:" + usual +
+                                        "\ncarol:" + usual_too + "\nplain:{PLAIN}secret\n");
+    const auto cost = [&](const char* login, std::string_view password, Result expected) {
+        checked_hashes.clear();
+        EXPECT_EQ(file.check(Method::plain, login, Secret(password), "", record_hash).result,
+                  expected)
+            << login;
+        EXPECT_EQ(checked_hashes.size(), 1u) << login;
+        return checked_hashes.at(0);
     };
-    const auto known = time_of("alice");  // some 30 ms
-    EXPECT_GT(time_of("nobody"), known / 4);
-    EXPECT_GT(time_of("plain"), known / 4);
+    for (const auto& password : {"secret"s, "wrong"s, ""s, "secret\0"s, std::string(9999, 'x')}) {
+        const bool right = password == "secret";
+        EXPECT_EQ(cost("alice", password, right ? Result::accepted : Result::refused), usual);
+        EXPECT_EQ(cost("rare", password, right ? Result::accepted : Result::refused), rare);
+        for (const auto* login : {"plain", "nobody", ""}) {
+            const bool is_plain_user = login == "plain"s;
+            const std::string hash =
+                cost(login, password, right && is_plain_user ? Result::accepted : Result::refused);
+            EXPECT_EQ(kind_of_hash(hash), "$2b$05") << login;
+        }
+    }
+}
+
+TEST(PasswdFile, WhereNobodyHasAHashNoneIsChecked)
+{
+    const auto file = PasswdFile::parse("plain:{PLAIN}secret");
+    checked_hashes.clear();
+    for (const auto* login : {"plain", "nobody"}) {
+        file.check(Method::plain, login, Secret("wrong"), "", record_hash);
+    }
+    EXPECT_TRUE(checked_hashes.empty());
+}
+
+TEST(PasswdFile, AnEmptyPasswordIsNeverRight)
+{
+    const auto file = PasswdFile::parse("alice:" + *make_hash("", "$2b$", 4));
+    EXPECT_EQ(check(file, "alice", ""), Result::refused);
+}
+
+TEST(PasswdFile, LinesHaveALimit)
+{
+    const std::string line = "a:{PLAIN}";
+    const std::string password(PasswdFile::kLineMax - line.size(), 'x');
+    EXPECT_EQ(check(PasswdFile::parse(line + password + "\r\n"), "a", password), Result::accepted);
+    EXPECT_EQ(reason(line + password + "x\n"), "it is longer than 8192 bytes");
+}
+
+TEST(PasswdFile, ProblemsHaveALimit)
+{
+    std::string text;
+    for (std::size_t i = 0; i < PasswdFile::kProblemsMax; ++i) {
+        text += "x\n";
+    }
+    const auto full = PasswdFile::parse(text);
+    EXPECT_EQ(full.problems().size(), PasswdFile::kProblemsMax);
+    EXPECT_EQ(full.problems_left_out(), 0u);
+    const auto more = PasswdFile::parse(text + "x\na:{PLAIN}y\n");
+    EXPECT_EQ(more.problems().size(), PasswdFile::kProblemsMax);
+    EXPECT_EQ(more.problems_left_out(), 1u);
+    EXPECT_EQ(more.size(), 1u);
 }
 
 TEST(PasswordHash, KindIsMethodAndCost)

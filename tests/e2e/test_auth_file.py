@@ -102,7 +102,7 @@ def test_unknown_user_and_wrong_password_look_the_same(users, account):
 
     replies = set()
     known = unknown = 0
-    for _ in range(5):
+    for _ in range(3):
         reply, seconds = measure("front")
         replies.add(reply)
         known += seconds

@@ -1,9 +1,13 @@
+// Lines of the error log, as NGINX writes them. Nothing here ever waits: a line that a full disk, a
+// full pipe or a syslog daemon that is away can't take is lost, and the session goes on. Whoever runs
+// this ignores SIGPIPE, as standard error may be a pipe whose reader has gone.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,16 +28,20 @@ public:
     ~Targets();
 
     // Returns the open target; on failure nothing, and `error` says why as NGINX does:
-    // `open() "PATH" failed (2: No such file or directory)`.
+    // `open() "PATH" failed (2: No such file or directory)`. A syslog server need not be there yet.
     std::shared_ptr<Target> open(const LogTarget& description, std::string& error);
     // Opens all files anew, as after a rotation. One that can't be opened keeps its old file; the
     // reasons are returned.
     std::vector<std::string> reopen();
-    // Gives the files to this user, so that a worker without privileges can reopen them.
+    // Gives the files, and those that `reopen` will make, to this user, so that a worker without
+    // privileges can reopen them. Devices and pipes stay whose they are.
     void give_to(unsigned uid, unsigned gid);
 
 private:
-    std::vector<std::weak_ptr<Target>> open_;
+    struct Entry;
+
+    std::mutex mutex_;  // of open_; writing takes no lock
+    std::vector<Entry> open_;
 };
 
 // Where the lines of one server or of the process go. Cheap to copy; safe to use from any thread.
@@ -49,11 +57,11 @@ public:
     explicit Logger(std::vector<Sink> sinks);
 
     // Is anybody listening at this level? Ask before building a line that costs.
-    bool enabled(LogLevel level) const { return level <= level_; }
+    bool enabled(LogLevel level) const { return sinks_ && level <= level_; }
 
     // One line: "2026/11/23 10:00:00 [info] PID#TID: MESSAGE", or with "*NUMBER " before the message
-    // if a connection number is given. Line breaks in the message are escaped, and the line is cut at
-    // 2048 bytes: one event, one line.
+    // if a connection number is given. Control characters in the message become \xNN, and the line is
+    // cut at 2048 bytes: one event, one line.
     void write(LogLevel level, std::string_view message, std::uint64_t connection = 0) const;
 
     template <typename... Args>

@@ -1,0 +1,181 @@
+#include "log/logger.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "log/clock.h"
+#include "log/target.h"
+
+namespace postern::log {
+
+namespace {
+
+constexpr std::size_t kLineMax = 2048;  // with its line feed; NGINX: the same
+
+// A line under construction, in place: what doesn't fit is cut, an escape or a UTF-8 sequence whole.
+class Line
+{
+public:
+    void append(std::string_view text)
+    {
+        const std::size_t count = std::min(text.size(), room());
+        std::memcpy(bytes_ + size_, text.data(), count);
+        size_ += count;
+    }
+
+    void append_number(std::uint64_t number)
+    {
+        const fmt::format_int digits(number);
+        append({digits.data(), digits.size()});
+    }
+
+    void append_escaped(std::string_view text)
+    {
+        constexpr char kHex[] = "0123456789abcdef";
+        while (!text.empty()) {
+            const auto control = std::find_if(text.begin(), text.end(), is_control);
+            const auto clean = static_cast<std::size_t>(control - text.begin());
+            if (clean > room()) {
+                append(text.substr(0, whole_characters(text, room())));
+                return;
+            }
+            append(text.substr(0, clean));
+            text.remove_prefix(clean);
+            if (!text.empty()) {
+                const auto byte = static_cast<unsigned char>(text[0]);
+                const char escape[] = {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+                if (sizeof(escape) > room()) {
+                    return;
+                }
+                append({escape, sizeof(escape)});
+                text.remove_prefix(1);
+            }
+        }
+    }
+
+    std::string_view finish()
+    {
+        bytes_[size_++] = '\n';
+        return {bytes_, size_};
+    }
+
+private:
+    static bool is_control(char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }
+
+    // The longest cut of at most `limit` bytes that doesn't end inside a UTF-8 sequence.
+    static std::size_t whole_characters(std::string_view text, std::size_t limit)
+    {
+        std::size_t cut = limit;
+        while (cut > 0 && limit - cut < 3 && (text[cut] & 0xc0) == 0x80) {
+            --cut;
+        }
+        return cut;
+    }
+
+    std::size_t room() const { return kLineMax - 1 - size_; }
+
+    char bytes_[kLineMax];
+    std::size_t size_ = 0;
+};
+
+}  // namespace
+
+struct Targets::Entry {
+    LogTarget description;
+    std::weak_ptr<Target> target;
+};
+
+Targets::Targets() = default;
+Targets::~Targets() = default;
+
+std::shared_ptr<Target> Targets::open(const LogTarget& description, std::string& error)
+{
+    const std::lock_guard lock(mutex_);
+    std::erase_if(open_, [](const Entry& entry) { return entry.target.expired(); });
+    LogTarget identity = description;
+    identity.level = {};  // belongs to the one who writes
+    for (const Entry& entry : open_) {
+        if (entry.description == identity) {
+            return entry.target.lock();
+        }
+    }
+    auto opened = open_target(description);
+    if (!opened) {
+        error = std::move(opened.error());
+        return nullptr;
+    }
+    open_.push_back({std::move(identity), *opened});
+    return std::move(*opened);
+}
+
+std::vector<std::string> Targets::reopen()
+{
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> errors;
+    for (const Entry& entry : open_) {
+        if (const auto target = entry.target.lock()) {
+            if (std::string error = target->reopen(); !error.empty()) {
+                errors.push_back(std::move(error));
+            }
+        }
+    }
+    return errors;
+}
+
+void Targets::give_to(unsigned uid, unsigned gid)
+{
+    const std::lock_guard lock(mutex_);
+    for (const Entry& entry : open_) {
+        if (const auto target = entry.target.lock()) {
+            target->give_to(uid, gid);
+        }
+    }
+}
+
+Logger::Logger(std::vector<Sink> sinks)
+{
+    if (sinks.empty()) {
+        return;
+    }
+    level_ = std::ranges::max(sinks, {}, &Sink::level).level;
+    sinks_ = std::make_shared<const std::vector<Sink>>(std::move(sinks));
+}
+
+void Logger::write(LogLevel level, std::string_view message, std::uint64_t connection) const
+{
+    if (!enabled(level)) {
+        return;
+    }
+    Line line;
+    line.append(log_time());
+    line.append(" [");
+    line.append(to_string(level));
+    line.append("] ");
+    line.append_number(static_cast<std::uint64_t>(::getpid()));
+    line.append("#");
+    line.append_number(static_cast<std::uint64_t>(::gettid()));
+    line.append(": ");
+    if (connection != 0) {
+        line.append("*");
+        line.append_number(connection);
+        line.append(" ");
+    }
+    line.append_escaped(message);
+    const std::string_view text = line.finish();
+    for (const Sink& sink : *sinks_) {
+        if (level <= sink.level) {
+            sink.target->write(level, text);
+        }
+    }
+}
+
+std::string errno_text(int error)
+{
+    char buffer[256];
+    return fmt::format(" ({}: {})", error, ::strerror_r(error, buffer, sizeof(buffer)));
+}
+
+}  // namespace postern::log

@@ -1,0 +1,30 @@
+// One place that log lines go to. Private to this folder: others hold a Target without looking inside.
+#pragma once
+
+#include <sys/types.h>
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/log_target.h"
+
+namespace postern::log {
+
+class Target
+{
+public:
+    virtual ~Target() = default;
+
+    // `line` is whole, with its line feed. Called from any thread; never waits, never fails loudly.
+    virtual void write(LogLevel level, std::string_view line) noexcept = 0;
+
+    // Only files do something here. `reopen` returns why it could not, or nothing.
+    virtual std::string reopen() { return {}; }
+    virtual void give_to(uid_t, gid_t) {}
+};
+
+std::expected<std::shared_ptr<Target>, std::string> open_target(const LogTarget& description);
+
+}  // namespace postern::log

@@ -1,0 +1,41 @@
+# The front door. Underneath is CMake: see CMakePresets.json and `cmake --build`.
+
+JOBS := $(shell nproc)
+BUILD := build/release
+CMAKE_ARGUMENTS :=
+-include Makefile.local# written by ./configure
+
+.PHONY: all run test test-asan lint format install clean help
+
+all: ## build build/release/postern
+	@scripts/install-dependencies --build
+	@cmake --preset release $(CMAKE_ARGUMENTS) --log-level=WARNING
+	@cmake --build $(BUILD) --target postern -j $(JOBS)
+
+run: all ## start Postern in front of a private Dovecot on loopback, and show how to log in
+	@scripts/install-dependencies --run
+	@exec scripts/run-demo $(BUILD)/postern
+
+test: ## install what is missing, build with both compilers, run every test
+	@scripts/install-dependencies --test
+	@exec scripts/test
+
+test-asan: ## the unit tests and the end-to-end tests with address and undefined-behaviour sanitizers
+	@scripts/install-dependencies --test
+	@exec scripts/test --asan
+
+lint: ## the rules that a program can check
+	@scripts/install-dependencies --test
+	@scripts/lint
+
+format: ## let clang-format decide
+	@scripts/lint --fix
+
+install: all ## install below DESTDIR and the prefix that configure was given
+	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD)
+
+clean: ## remove all that was built
+	rm -rf build Makefile.local
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1	/p' Makefile | expand -t 22

@@ -1,6 +1,7 @@
 #include "auth/password_prompt.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -20,8 +21,8 @@ void catch_signal(int number)
     caught_signal = number;
 }
 
-// The terminal doesn't echo for as long as this lives. Signals that end the program wait until its
-// end: they only interrupt the read.
+// The terminal doesn't echo for as long as this lives. Signals that end the program are held back
+// until its end: they only interrupt `wait`.
 class NoEcho
 {
 public:
@@ -29,43 +30,57 @@ public:
     {
         caught_signal = 0;
         struct sigaction action = {};
-        action.sa_handler = catch_signal;  // without SA_RESTART
+        action.sa_handler = catch_signal;
         sigemptyset(&action.sa_mask);
+        sigset_t held_back;
+        sigemptyset(&held_back);
         for (std::size_t i = 0; i < kSignals.size(); ++i) {
-            sigaction(kSignals[i], &action, &before_[i]);
+            sigaddset(&held_back, kSignals[i]);
+            sigaction(kSignals[i], &action, &actions_before_[i]);
         }
-        works_ = tcgetattr(terminal_, &old_) == 0;
-        termios silent = old_;
+        sigprocmask(SIG_BLOCK, &held_back, &mask_before_);
+        works_ = tcgetattr(terminal_, &settings_before_) == 0;
+        termios silent = settings_before_;
         silent.c_lflag &= ~tcflag_t(ECHO);
         silent.c_lflag |= ECHONL | ICANON | ISIG;
-        silent.c_cc[VSUSP] =
-            _POSIX_VDISABLE;  // a stopped program would leave the shell without echo
+        // A stopped program would leave the shell without echo.
+        silent.c_cc[VSUSP] = _POSIX_VDISABLE;
         works_ = works_ && tcsetattr(terminal_, TCSAFLUSH, &silent) == 0;
     }
     ~NoEcho()
     {
         if (works_) {
-            tcsetattr(terminal_, TCSANOW, &old_);
+            tcsetattr(terminal_, TCSANOW, &settings_before_);
         }
         for (std::size_t i = 0; i < kSignals.size(); ++i) {
-            sigaction(kSignals[i], &before_[i], nullptr);
+            sigaction(kSignals[i], &actions_before_[i], nullptr);
         }
         if (caught_signal != 0) {
             raise(caught_signal);
         }
+        sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
     }
     NoEcho(const NoEcho&) = delete;
     NoEcho& operator=(const NoEcho&) = delete;
 
     bool works() const { return works_; }
 
+    // Until a line has been typed; false when a signal came. ppoll(2) lets them in while it waits
+    // and not a moment before, or one that came just ahead of it would be slept through.
+    bool wait() const
+    {
+        pollfd terminal = {.fd = terminal_, .events = POLLIN, .revents = 0};
+        return ppoll(&terminal, 1, nullptr, &mask_before_) >= 0 || caught_signal == 0;
+    }
+
 private:
     static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
     int terminal_;
     bool works_ = false;
-    termios old_ = {};
-    std::array<struct sigaction, kSignals.size()> before_ = {};
+    termios settings_before_ = {};
+    sigset_t mask_before_ = {};
+    std::array<struct sigaction, kSignals.size()> actions_before_ = {};
 };
 
 std::unexpected<std::string> system_failure(const char* call)
@@ -82,7 +97,7 @@ std::expected<Secret, std::string> read_line(int input)
     for (;;) {
         char byte;
         const ssize_t count = read(input, &byte, 1);
-        if (count < 0 && errno == EINTR && caught_signal == 0) {
+        if (count < 0 && errno == EINTR) {
             continue;
         }
         if (count < 0) {
@@ -123,6 +138,9 @@ std::expected<Secret, std::string> read_password(int input, const char* prompt, 
     }
     std::fputs(prompt, screen);
     std::fflush(screen);
+    if (!no_echo.wait()) {
+        return std::unexpected(std::string("interrupted"));
+    }
     return read_line(input);
 }
 

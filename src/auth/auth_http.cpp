@@ -1,208 +1,237 @@
 #include "auth/auth_http.h"
 
 #include <cerrno>
+#include <string>
+#include <utility>
+
+#include "base/text.h"
+#include "http/response_body.h"
 
 namespace postern::auth {
 
 namespace {
 
-constexpr unsigned kMostWaits = 1000;  // a service that answers WAIT for ever is broken
+// The answer is known by then; a service that is slow with a body that nobody wants loses its
+// connection, and the client no time.
+constexpr std::chrono::seconds kLongestBody{1};
+
+void log_timeout(log::SessionLog& log, std::string_view server)
+{
+    log.line(LogLevel::error, "auth http server {} timed out{}", server,
+             log::errno_text(ETIMEDOUT));
+}
+
+void log_connect_error(log::SessionLog& log, std::string_view server, int error)
+{
+    if (error == ETIMEDOUT) {
+        log_timeout(log, server);
+        return;
+    }
+    // NGINX: what may happen to any peer is an error, what looks like a wrong set-up is worse.
+    const bool is_usual = error == ECONNREFUSED || error == ECONNRESET || error == EHOSTUNREACH ||
+                          error == ENETUNREACH || error == ENETDOWN || error == EHOSTDOWN;
+    log.line(is_usual ? LogLevel::error : LogLevel::crit, "connect() to {} failed{}", server,
+             log::errno_text(error));
+}
+
+void log_end(log::SessionLog& log, std::string_view server, const net::Disconnected& end)
+{
+    switch (end.reason) {
+    case net::Disconnected::Reason::timed_out:
+        log_timeout(log, server);
+        break;
+    case net::Disconnected::Reason::failed:
+        log.line(LogLevel::error, "connection to auth http server {} failed{}", server,
+                 log::errno_text(end.error));
+        break;
+    case net::Disconnected::Reason::closed:
+        log.line(LogLevel::error,
+                 "auth http server {} closed connection before its answer was complete", server);
+        break;
+    }
+}
 
 }  // namespace
-
-std::unique_ptr<net::Stream> HttpConnections::take()
-{
-    while (!idle_.empty()) {
-        auto connection = std::move(idle_.back());
-        idle_.pop_back();
-        char byte;
-        // The service may have closed it meanwhile, or said something that nobody asked for.
-        if (connection->read({&byte, 1}).status == net::Io::Status::would_block) {
-            return connection;
-        }
-    }
-    return nullptr;
-}
-
-void HttpConnections::give(std::unique_ptr<net::Stream> connection, unsigned limit)
-{
-    if (idle_.size() < limit) {
-        idle_.push_back(std::move(connection));
-    }
-}
 
 net::Task<Verdict> AuthHttp::check(const Claim& claim, const Peer& peer, log::SessionLog& log)
 {
     log.set_action("in http auth state");
-    const Secret request = make_request(service_, claim, peer);
-    for (unsigned waits = 0; waits < kMostWaits; ++waits) {
-        const auto head = co_await ask(request, log);
-        if (!head) {
-            co_return Failure{};
-        }
-        HttpAnswer answer = read_answer(*head, claim, peer);
-        if (auto* const mailbox = std::get_if<Mailbox>(&answer)) {
+    const std::optional<Secret> request = make_request(service_, claim, peer);
+    if (!request) {
+        log.write(LogLevel::error,
+                  "client sent what can't be put into a request to auth http server");
+        co_return Failure{};
+    }
+    const auto give_up = loop_.now() + kLongestWaiting;
+    for (;;) {
+        Outcome outcome = co_await ask(*request, claim, peer, log);
+        if (auto* const mailbox = std::get_if<Mailbox>(&outcome)) {
             co_return std::move(*mailbox);
         }
-        if (auto* const refusal = std::get_if<Refusal>(&answer)) {
+        if (auto* const refusal = std::get_if<Refusal>(&outcome)) {
             co_return std::move(*refusal);
         }
-        if (const auto* bad = std::get_if<BadAnswer>(&answer)) {
-            log.line(LogLevel::error, "auth http server {} {}", server_, bad->problem);
+        const auto* const wait = std::get_if<Wait>(&outcome);
+        if (wait == nullptr) {
+            co_return Failure{};
+        }
+        if (loop_.now() + wait->pause > give_up) {
+            log.line(LogLevel::error, "auth http server {} said WAIT for too long",
+                     service_.where.host);
             co_return Failure{};
         }
         net::Deadline pause(loop_);
-        pause.set(std::get<Wait>(answer).pause);
+        pause.set(wait->pause);
         co_await pause;
     }
-    log.line(LogLevel::error, "auth http server {} answered WAIT {} times", server_, kMostWaits);
-    co_return Failure{};
 }
 
-// One request and the head of its answer; nothing if that fails, which is logged.
-net::Task<std::optional<http::ResponseHead>> AuthHttp::ask(const Secret& request,
-                                                           log::SessionLog& log)
+net::Task<AuthHttp::Outcome> AuthHttp::ask(const Secret& request, const Claim& claim,
+                                           const Peer& peer, log::SessionLog& log)
 {
     net::Deadline deadline(loop_);
     deadline.set(service_.timeout);
-    for (;;) {
-        Connection connection;
-        connection.stream = connections_->take();
-        connection.reused = connection.stream != nullptr;
-        if (!connection.reused) {
-            connection = co_await connect(deadline, log);
-            if (!connection.stream) {
-                co_return std::nullopt;
-            }
-        }
-        auto head = co_await exchange(connection, request, deadline, log);
-        // A connection that was kept and is dead before the first byte of an answer proves nothing:
-        // the next may be better, and the last is a new one.
-        if (head || connection.stream) {
-            co_return std::move(head);
+    Question question{request, claim, peer, log, deadline, loop_.now() + service_.timeout};
+    if (auto kept = connections_->take()) {
+        auto outcome = co_await exchange(*kept, question);
+        if (outcome) {
+            co_return std::move(*outcome);
         }
     }
+    auto connection = co_await connect(question);
+    if (!connection) {
+        co_return Failure{};
+    }
+    auto outcome = co_await exchange(*connection, question);
+    co_return outcome ? std::move(*outcome) : Outcome(Failure{});
 }
 
-// Nothing and no stream: try another connection. Nothing: it failed, which is logged.
-net::Task<std::optional<http::ResponseHead>> AuthHttp::exchange(Connection& connection,
-                                                                const Secret& request,
-                                                                net::Deadline& deadline,
-                                                                log::SessionLog& log)
+// Tries the service's addresses in turn, each for its share of the time that is left. Nothing: none
+// could be reached, which is logged.
+net::Task<std::optional<HttpConnection>> AuthHttp::connect(Question& question)
 {
-    net::Conversation conversation(*connection.stream, deadline, http::kMaxHeadBytes);
-    std::optional<net::Disconnected> end;
-    try {
-        co_await conversation.write(request.reveal());
-        for (;;) {
-            auto head = http::parse_response_head(conversation.unread());
-            if (!head) {
-                log.line(LogLevel::error, "auth http server {} sent invalid header in response",
-                         server_);
-                co_return std::nullopt;
-            }
-            if (*head) {
-                conversation.consume((*head)->consumed);
-                co_await finish(connection, conversation, **head);
-                co_return std::move(*head);
-            }
-            if (conversation.full()) {
-                log.line(LogLevel::error, "auth http server {} sent too long header in response",
-                         server_);
-                co_return std::nullopt;
-            }
-            co_await conversation.fill();
-        }
-    } catch (const net::Disconnected& disconnected) {
-        end = disconnected;
-    }
-    if (connection.reused && conversation.unread().empty() &&
-        end->reason != net::Disconnected::Reason::timed_out) {
-        connection.stream.reset();
+    const auto found = co_await addresses(question);
+    if (!found) {
         co_return std::nullopt;
     }
-    switch (end->reason) {
-    case net::Disconnected::Reason::timed_out:
-        log.line(LogLevel::error, "auth http server {} timed out{}", server_,
-                 log::errno_text(ETIMEDOUT));
-        break;
-    case net::Disconnected::Reason::failed:
-        log.line(LogLevel::error, "recv() from auth http server {} failed{}", server_,
-                 log::errno_text(end->error));
-        break;
-    case net::Disconnected::Reason::closed:
-        log.line(LogLevel::error,
-                 "auth http server {} closed connection before its answer was complete", server_);
-        break;
+    auto untried = static_cast<int>(found->size());
+    for (const SocketAddress& address : *found) {
+        HttpConnection connection;
+        connection.server = address.text();
+        net::Deadline share(loop_);
+        share.set((question.end - loop_.now()) / untried--);
+        auto stream = co_await net::Stream::connect(loop_, address, share);
+        if (stream) {
+            connection.stream = std::move(*stream);
+            co_return std::move(connection);
+        }
+        log_connect_error(question.log, connection.server, stream.error());
     }
     co_return std::nullopt;
 }
 
-// Reads what is left of the answer and keeps the connection for the next request, if it may be used
-// again.
-net::Task<> AuthHttp::finish(Connection& connection, net::Conversation& conversation,
-                             const http::ResponseHead& head)
+net::Task<std::optional<net::Resolver::Addresses>> AuthHttp::addresses(Question& question)
 {
-    if (service_.keepalive == 0 || !head.keeps_alive || head.body_bytes > http::kMaxHeadBytes) {
-        co_return;
+    const config::AuthHttp& where = service_.where;
+    if (!where.unix_path.empty()) {
+        co_return net::Resolver::Addresses{SocketAddress::unix_path(where.unix_path)};
     }
-    std::uint64_t left = head.body_bytes;
-    try {
-        while (left > 0) {
-            if (conversation.unread().empty()) {
-                co_await conversation.fill();
-            }
-            const auto read = std::min<std::uint64_t>(left, conversation.unread().size());
-            conversation.consume(read);
-            left -= read;
-        }
-    } catch (const net::Disconnected&) {
-        co_return;  // the answer is complete; only the connection is of no more use
+    std::string host(trim(where.host, "[]"));
+    auto found = co_await resolver_.addresses(std::move(host), where.port, question.deadline);
+    if (!found) {
+        question.log.line(LogLevel::error, "auth http server \"{}\" could not be resolved ({})",
+                          where.host, found.error().text());
+        co_return std::nullopt;
     }
-    if (conversation.unread().empty()) {
-        connections_->give(std::move(connection.stream), service_.keepalive);
-    }
+    co_return std::move(*found);
 }
 
-// Connects to the service's addresses in turn. No stream: none could be reached, which is logged.
-net::Task<AuthHttp::Connection> AuthHttp::connect(net::Deadline& deadline, log::SessionLog& log)
+// The request and its answer. Nothing: the connection was a kept one, and dead before the first
+// byte of an answer, which proves nothing; ask again on a new one.
+net::Task<std::optional<AuthHttp::Outcome>> AuthHttp::exchange(HttpConnection& connection,
+                                                               Question& question)
 {
-    Connection connection;
-    net::Resolver::Addresses addresses;
-    if (!service_.where.unix_path.empty()) {
-        addresses.push_back(SocketAddress::unix_path(service_.where.unix_path));
-    } else {
-        std::string host = service_.where.host;
-        if (host.starts_with('[') && host.ends_with(']')) {
-            host = host.substr(1, host.size() - 2);
+    net::Conversation conversation(*connection.stream, question.deadline, http::kMaxHeadBytes);
+    std::optional<net::Disconnected> end;
+    try {
+        co_await conversation.write(question.request.reveal());
+        for (;;) {
+            auto head = http::parse_response_head(conversation.unread());
+            if (!head) {
+                question.log.line(LogLevel::error, "auth http server {} {}", connection.server,
+                                  head.error() == http::HeadError::invalid
+                                      ? "sent invalid header in response"
+                                      : "sent too long header in response");
+                co_return Failure{};
+            }
+            if (!*head) {
+                co_await conversation.fill();
+                continue;
+            }
+            if (service_.keepalive > 0 && (*head)->is_informational()) {
+                conversation.consume((*head)->consumed);
+                continue;
+            }
+            Outcome outcome = read(**head, connection, question);
+            co_await keep(connection, conversation, std::move(**head));
+            co_return std::move(outcome);
         }
-        auto found = co_await resolver_.addresses(std::move(host), service_.where.port, deadline);
-        if (!found) {
-            log.line(LogLevel::error, "auth http server {} could not be resolved ({})",
-                     service_.where.host, found.error().text());
-            co_return std::move(connection);
-        }
-        addresses = std::move(*found);
+    } catch (const net::Disconnected& disconnected) {
+        end = disconnected;
     }
-    for (const SocketAddress& address : addresses) {
-        server_ = address.text();
-        auto stream = co_await net::Stream::connect(loop_, address, deadline);
-        if (stream) {
-            connection.stream = std::move(*stream);
-            break;
-        }
-        if (stream.error() == ETIMEDOUT && deadline.expired()) {
-            log.line(LogLevel::error, "auth http server {} timed out{}", server_,
-                     log::errno_text(ETIMEDOUT));
-            break;
-        }
-        const bool common = stream.error() == ECONNREFUSED || stream.error() == ECONNRESET ||
-                            stream.error() == ETIMEDOUT || stream.error() == EHOSTUNREACH ||
-                            stream.error() == ENETUNREACH;
-        log.line(common ? LogLevel::error : LogLevel::crit, "connect() to {} failed{}", server_,
-                 log::errno_text(stream.error()));
+    if (connection.is_reused && conversation.unread().empty() &&
+        end->reason != net::Disconnected::Reason::timed_out) {
+        co_return std::nullopt;
     }
-    co_return std::move(connection);
+    log_end(question.log, connection.server, *end);
+    co_return Failure{};
+}
+
+AuthHttp::Outcome AuthHttp::read(const http::ResponseHead& head, const HttpConnection& connection,
+                                 const Question& question) const
+{
+    HttpAnswer answer = read_answer(head.headers, question.claim, question.peer);
+    if (auto* const mailbox = std::get_if<Mailbox>(&answer)) {
+        return std::move(*mailbox);
+    }
+    if (auto* const refusal = std::get_if<Refusal>(&answer)) {
+        return std::move(*refusal);
+    }
+    if (const auto* const wait = std::get_if<Wait>(&answer)) {
+        return *wait;
+    }
+    question.log.line(LogLevel::error, "auth http server {} {}", connection.server,
+                      std::get<BadAnswer>(answer).problem);
+    return Failure{};
+}
+
+// Keeps the connection for the next request, if it may carry one and the answer is read to its end.
+net::Task<> AuthHttp::keep(HttpConnection& connection, net::Conversation& conversation,
+                           http::ResponseHead head)
+{
+    if (service_.keepalive == 0 || !head.keep_alive) {
+        co_return;
+    }
+    conversation.consume(head.consumed);
+    conversation.deadline().set(kLongestBody);
+    try {
+        for (;;) {
+            const auto size = http::body_size(head, conversation.unread());
+            if (!size || (!*size && conversation.full())) {
+                co_return;
+            }
+            if (*size) {
+                conversation.consume(**size);
+                break;
+            }
+            co_await conversation.fill();
+        }
+    } catch (const net::Disconnected&) {
+        co_return;
+    }
+    if (conversation.unread().empty()) {
+        connections_->give(std::move(connection), service_.keepalive);
+    }
 }
 
 }  // namespace postern::auth

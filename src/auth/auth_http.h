@@ -1,35 +1,26 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
+#include <variant>
 
 #include "auth/auth_http_message.h"
 #include "auth/authenticator.h"
+#include "auth/http_connections.h"
 #include "net/conversation.h"
 #include "net/resolver.h"
 
 namespace postern::auth {
 
-// The connections to one authentication service that wait for their next request. One an event
-// loop.
-class HttpConnections
-{
-public:
-    // One that is still open, or none.
-    std::unique_ptr<net::Stream> take();
-    // Keeps it, unless `limit` wait already.
-    void give(std::unique_ptr<net::Stream> connection, unsigned limit);
-
-private:
-    std::vector<std::unique_ptr<net::Stream>> idle_;
-};
-
-// Asks the HTTP service that "auth_http" names.
+// Asks the HTTP service that "auth_http" names. A WAIT is waited for here. Differs from NGINX: the
+// service's name is looked up when it is needed, and all its addresses are tried.
 class AuthHttp final : public Authenticator
 {
 public:
+    // So long a service may say WAIT, over and over.
+    static constexpr std::chrono::seconds kLongestWaiting{3600};
+
     AuthHttp(net::Loop& loop, net::Resolver& resolver, std::shared_ptr<HttpConnections> connections,
              HttpService service)
         : loop_(loop),
@@ -42,26 +33,31 @@ public:
     net::Task<Verdict> check(const Claim& claim, const Peer& peer, log::SessionLog& log) override;
 
 private:
-    // A connection, and the server's name for log lines.
-    struct Connection {
-        std::unique_ptr<net::Stream> stream;
-        bool reused = false;
+    using Outcome = std::variant<Mailbox, Refusal, Wait, Failure>;
+    // One request and all that goes with it.
+    struct Question {
+        const Secret& request;
+        const Claim& claim;
+        const Peer& peer;
+        log::SessionLog& log;
+        net::Deadline& deadline;
+        net::Clock::time_point end;  // when the deadline passes
     };
 
-    net::Task<std::optional<http::ResponseHead>> ask(const Secret& request, log::SessionLog& log);
-    net::Task<std::optional<http::ResponseHead>> exchange(Connection& connection,
-                                                          const Secret& request,
-                                                          net::Deadline& deadline,
-                                                          log::SessionLog& log);
-    net::Task<Connection> connect(net::Deadline& deadline, log::SessionLog& log);
-    net::Task<> finish(Connection& connection, net::Conversation& conversation,
-                       const http::ResponseHead& head);
+    net::Task<Outcome> ask(const Secret& request, const Claim& claim, const Peer& peer,
+                           log::SessionLog& log);
+    net::Task<std::optional<HttpConnection>> connect(Question& question);
+    net::Task<std::optional<net::Resolver::Addresses>> addresses(Question& question);
+    net::Task<std::optional<Outcome>> exchange(HttpConnection& connection, Question& question);
+    Outcome read(const http::ResponseHead& head, const HttpConnection& connection,
+                 const Question& question) const;
+    net::Task<> keep(HttpConnection& connection, net::Conversation& conversation,
+                     http::ResponseHead head);
 
     net::Loop& loop_;
     net::Resolver& resolver_;
     std::shared_ptr<HttpConnections> connections_;
     HttpService service_;
-    std::string server_;  // the address that was last connected to, as log lines name it
 };
 
 }  // namespace postern::auth

@@ -1,8 +1,9 @@
 #include "auth/auth_http_message.h"
 
 #include <algorithm>
-#include <optional>
 
+#include "auth/mailbox_host.h"
+#include "base/line.h"
 #include "base/text.h"
 
 namespace postern::auth {
@@ -12,75 +13,118 @@ namespace {
 constexpr std::chrono::seconds kWaitWithoutTime{1};  // NGINX asks again at once, for ever
 constexpr std::chrono::seconds kLongestWait{3600};
 
-void add(std::string& request, std::string_view name, std::string_view value)
+// A request in the making: a buffer that never moves, as it would leave a password behind.
+class Request
 {
-    request += name;
-    request += ": ";
-    request += value;
-    request += "\r\n";
-}
+public:
+    explicit Request(std::size_t most_bytes) { text_.reserve(most_bytes); }
+    ~Request() { wipe(text_.data(), text_.capacity()); }
+    Request(const Request&) = delete;
+    Request& operator=(const Request&) = delete;
 
-struct Fields {
-    std::optional<std::string> error;  // Auth-Status, unless it is OK or WAIT
-    bool wait = false;
-    std::string server;
-    std::string port;
-    std::optional<std::string> user;
-    std::optional<std::string> password;
-    std::chrono::seconds pause{0};
-    std::string error_code;
+    void line(std::string_view first, std::string_view second, std::string_view third)
+    {
+        for (const std::string_view part : {first, second, third}) {
+            is_valid_ = is_valid_ && fits_on_a_line(part);
+            text_ += part;
+        }
+        text_ += "\r\n";
+    }
+
+    void header(std::string_view name, std::string_view value) { line(name, ": ", value); }
+
+    // NGINX's escapes, those of URLs: "%XX" for bytes up to the space and for "%".
+    void escaped_header(std::string_view name, std::string_view value)
+    {
+        constexpr char kHex[] = "0123456789ABCDEF";
+        text_ += name;
+        text_ += ": ";
+        for (const char c : value) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte <= ' ' || c == '%') {
+                text_ += '%';
+                text_ += kHex[byte >> 4];
+                text_ += kHex[byte & 15];
+            } else {
+                text_ += c;
+            }
+        }
+        text_ += "\r\n";
+    }
+
+    std::optional<Secret> finish()
+    {
+        text_ += "\r\n";
+        return is_valid_ ? std::optional<Secret>(text_) : std::nullopt;
+    }
+
+private:
+    std::string text_;
+    bool is_valid_ = true;
 };
 
-Fields read_fields(const http::ResponseHead& head)
+constexpr std::size_t kFixedBytes = 512;  // names, line ends, and what has a small limit
+
+std::size_t most_bytes(const HttpService& service, const Claim& claim, const Peer& peer)
+{
+    std::size_t bytes = kFixedBytes + service.where.uri.size() + service.where.host.size() +
+                        3 * (claim.login.size() + claim.password.reveal().size()) +
+                        claim.salt.size() + peer.client_ip.size() + peer.client_host.size() +
+                        claim.smtp_helo.size() + claim.smtp_from.size() + claim.smtp_to.size();
+    for (const auto& [name, value] : service.headers) {
+        bytes += name.size() + value.size() + 4;
+    }
+    return bytes;
+}
+
+// The values of an answer. Of headers that come twice the last holds, but a refusal stands,
+// whatever comes after it.
+struct Fields {
+    std::optional<std::string_view> refusal;  // Auth-Status, unless it is OK or WAIT
+    bool wait = false;
+    std::string_view server;
+    std::string_view port;
+    std::optional<std::string_view> user;
+    std::optional<std::string_view> password;
+    std::chrono::seconds pause{0};
+    std::string_view error_code;
+};
+
+void read_status(Fields& fields, std::string_view value)
+{
+    if (value == "OK" || value == "WAIT") {
+        fields.wait = value == "WAIT";
+    } else {
+        fields.refusal = value;
+    }
+}
+
+Fields read_fields(std::span<const http::Header> headers)
 {
     Fields fields;
-    for (const http::Header& header : head.headers) {
-        if (header.name == "auth-status") {
-            // A refusal stands, whatever comes after it.
-            if (header.value == "WAIT") {
-                fields.wait = true;
-            } else if (header.value == "OK") {
-                fields.wait = false;
-            } else {
-                fields.error = header.value;
+    for (const auto& [name, value] : headers) {
+        if (iequals(name, "Auth-Status")) {
+            read_status(fields, value);
+        } else if (iequals(name, "Auth-Server")) {
+            fields.server = value;
+        } else if (iequals(name, "Auth-Port")) {
+            fields.port = value;
+        } else if (iequals(name, "Auth-User")) {
+            fields.user = value;
+        } else if (iequals(name, "Auth-Pass")) {
+            fields.password = value;
+        } else if (iequals(name, "Auth-Wait")) {
+            if (const auto seconds = parse_number<std::uint32_t>(value)) {
+                fields.pause = std::min(std::chrono::seconds(*seconds), kLongestWait);
             }
-        } else if (header.name == "auth-server") {
-            fields.server = header.value;
-        } else if (header.name == "auth-port") {
-            fields.port = header.value;
-        } else if (header.name == "auth-user") {
-            fields.user = header.value;
-        } else if (header.name == "auth-pass") {
-            fields.password = header.value;
-        } else if (header.name == "auth-wait") {
-            const auto seconds = parse_number<unsigned>(header.value);
-            fields.pause = std::min(std::chrono::seconds(seconds.value_or(0)), kLongestWait);
-        } else if (header.name == "auth-error-code") {
-            fields.error_code = header.value;
+        } else if (iequals(name, "Auth-Error-Code")) {
+            fields.error_code = value;
         }
     }
     return fields;
 }
 
-// An address as NGINX wants it; also a name, which is looked up, or "unix:PATH".
-bool is_valid_server(std::string_view server)
-{
-    if (server.starts_with("unix:")) {
-        return server.size() > 5 && server.size() < 5 + 108;
-    }
-    if (SocketAddress::parse_ip(server, 0)) {
-        return true;
-    }
-    const auto is_name_character = [](char c) {
-        return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
-    };
-    const bool numeric =
-        std::ranges::all_of(server, [](char c) { return is_digit(c) || c == '.'; });
-    return !numeric && server.size() <= 255 && server[0] != '-' &&
-           std::ranges::all_of(server, is_name_character);
-}
-
-HttpAnswer read_mailbox(Fields fields, const Claim& claim, const Peer& peer)
+HttpAnswer read_mailbox(const Fields& fields, const Claim& claim, const Peer& peer)
 {
     const bool is_unix = fields.server.starts_with("unix:");
     if (fields.server.empty() || (fields.port.empty() && !is_unix)) {
@@ -91,91 +135,68 @@ HttpAnswer read_mailbox(Fields fields, const Claim& claim, const Peer& peer)
     if (fields.password) {
         mailbox.password = Secret(*fields.password);
         mailbox.has_password = true;
-        wipe(fields.password->data(), fields.password->size());
     } else if (claim.method == Method::plain) {
         mailbox.password = claim.password.copy();
         mailbox.has_password = true;
     } else if (peer.protocol != config::Protocol::smtp) {
         return BadAnswer{"did not send password"};
     }
-    if (!is_valid_server(fields.server)) {
+    if (!is_mailbox_host(fields.server)) {
         return BadAnswer{"sent invalid server address:\"" + escape_for_log(fields.server) + '"'};
     }
     if (!is_unix) {
-        const auto port = parse_number<std::uint16_t>(fields.port);
-        if (!port || *port == 0) {
+        mailbox.port = parse_number<std::uint16_t>(fields.port).value_or(0);
+        if (mailbox.port == 0) {
             return BadAnswer{"sent invalid server port:\"" + escape_for_log(fields.port) + '"'};
         }
-        mailbox.port = *port;
     }
-    mailbox.host = std::move(fields.server);
+    mailbox.host = fields.server;
     return mailbox;
 }
 
 }  // namespace
 
-std::string escape_header_value(std::string_view value)
+std::optional<Secret> make_request(const HttpService& service, const Claim& claim, const Peer& peer)
 {
-    constexpr char kHex[] = "0123456789ABCDEF";
-    std::string result;
-    result.reserve(value.size());
-    for (const char c : value) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte <= ' ' || c == '%') {
-            result += {'%', kHex[byte >> 4], kHex[byte & 15]};
-        } else {
-            result += c;
-        }
+    const bool has_salt = claim.method == Method::apop || claim.method == Method::cram_md5;
+    Request request(most_bytes(service, claim, peer));
+    request.line("GET ", service.where.uri, service.keepalive > 0 ? " HTTP/1.1" : " HTTP/1.0");
+    request.header("Host", service.where.host);
+    request.header("Auth-Method", to_string(claim.method));
+    request.escaped_header("Auth-User", claim.login);
+    request.escaped_header("Auth-Pass", claim.password.reveal());
+    if (has_salt) {
+        request.header("Auth-Salt", claim.salt);
     }
-    return result;
-}
-
-Secret make_request(const HttpService& service, const Claim& claim, const Peer& peer)
-{
-    const bool smtp = peer.protocol == config::Protocol::smtp;
-    std::string request;
-    request.reserve(1024);
-    request +=
-        "GET " + service.where.uri + (service.keepalive > 0 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
-    add(request, "Host", service.where.host);
-    add(request, "Auth-Method", to_string(claim.method));
-    add(request, "Auth-User", escape_header_value(claim.login));
-    std::string password = escape_header_value(claim.password.reveal());
-    add(request, "Auth-Pass", password);
-    wipe(password.data(), password.size());
-    if (claim.method == Method::apop || claim.method == Method::cram_md5) {
-        add(request, "Auth-Salt", claim.salt);
+    request.header("Auth-Protocol", config::to_string(peer.protocol));
+    request.header("Auth-Login-Attempt", std::to_string(peer.attempt));
+    request.header("Client-IP", peer.client_ip);
+    if (peer.protocol == config::Protocol::smtp) {
+        request.header("Client-Host", peer.client_host);
     }
-    add(request, "Auth-Protocol", config::to_string(peer.protocol));
-    add(request, "Auth-Login-Attempt", std::to_string(peer.attempt));
-    add(request, "Client-IP", peer.client_ip);
-    if (smtp) {
-        add(request, "Client-Host", peer.client_host);
-    }
+    // Here go NGINX's Proxy-Protocol-Addr, -Port, -Server-Addr and -Server-Port.
     if (claim.method == Method::none) {
-        add(request, "Auth-SMTP-Helo", claim.smtp_helo);
-        add(request, "Auth-SMTP-From", claim.smtp_from);
-        add(request, "Auth-SMTP-To", claim.smtp_to);
+        request.header("Auth-SMTP-Helo", claim.smtp_helo);
+        request.header("Auth-SMTP-From", claim.smtp_from);
+        request.header("Auth-SMTP-To", claim.smtp_to);
     }
+    // Here go NGINX's Auth-SSL, -Protocol, -Cipher, -Verify and those of the client's certificate.
     for (const auto& [name, value] : service.headers) {
-        add(request, name, value);
+        request.header(name, value);
     }
-    request += "\r\n";
-    Secret result{request};
-    wipe(request.data(), request.size());
-    return result;
+    return request.finish();
 }
 
-HttpAnswer read_answer(const http::ResponseHead& head, const Claim& claim, const Peer& peer)
+HttpAnswer read_answer(std::span<const http::Header> headers, const Claim& claim, const Peer& peer)
 {
-    Fields fields = read_fields(head);
-    if (fields.error) {
-        return Refusal{std::move(*fields.error), std::move(fields.error_code), fields.pause};
+    const Fields fields = read_fields(headers);
+    if (fields.refusal) {
+        return Refusal{std::string(*fields.refusal), std::string(fields.error_code), fields.pause};
     }
     if (fields.wait) {
         return Wait{fields.pause.count() > 0 ? fields.pause : kWaitWithoutTime};
     }
-    return read_mailbox(std::move(fields), claim, peer);
+    return read_mailbox(fields, claim, peer);
 }
 
 }  // namespace postern::auth

@@ -1,8 +1,9 @@
-// The two sides of the auth_http protocol: header fields in, header fields out. Pure.
+// What is said to the service of "auth_http" and what its answer means. Pure.
 #pragma once
 
 #include <chrono>
-#include <expected>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +17,7 @@
 
 namespace postern::auth {
 
-// What a request is made of, besides the claim.
+// A service and how it is asked.
 struct HttpService {
     config::AuthHttp where;
     std::chrono::milliseconds timeout{};  // of connection, request and answer together
@@ -24,12 +25,11 @@ struct HttpService {
     std::vector<std::pair<std::string, std::string>> headers;  // of "auth_http_header"
 };
 
-// "GET URI HTTP/1.0" (1.1 with keep-alive) and its header fields, in NGINX's order. Holds the
-// password.
-Secret make_request(const HttpService& service, const Claim& claim, const Peer& peer);
-
-// Auth-User, Auth-Pass and the like: bytes up to the space, and "%", become "%XX".
-std::string escape_header_value(std::string_view value);
+// "GET URI HTTP/1.0" (1.1, which keeps the connection, with "auth_http_keepalive") and its headers,
+// in NGINX's order. It holds the password. Nothing if a value that is sent as it is, such as the
+// client's HELO or MAIL, has a CR, LF or NUL: it could become a header of its own.
+std::optional<Secret> make_request(const HttpService& service, const Claim& claim,
+                                   const Peer& peer);
 
 // The service wants to be asked again after this.
 struct Wait {
@@ -43,7 +43,8 @@ struct BadAnswer {
 
 using HttpAnswer = std::variant<Mailbox, Refusal, Wait, BadAnswer>;
 
-// What an answer means for this claim.
-HttpAnswer read_answer(const http::ResponseHead& head, const Claim& claim, const Peer& peer);
+// What an answer means for this claim. Differs from NGINX where that must be a mistake: an empty
+// Auth-Status is a refusal in SMTP too, and WAIT without Auth-Wait means one second.
+HttpAnswer read_answer(std::span<const http::Header> headers, const Claim& claim, const Peer& peer);
 
 }  // namespace postern::auth

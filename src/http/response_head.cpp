@@ -9,97 +9,144 @@ namespace postern::http {
 
 namespace {
 
-bool is_name_character(char c)
+constexpr std::string_view kHttp = "HTTP/";
+
+struct StatusLine {
+    bool http_1_1 = false;  // or a later 1.x
+    unsigned status = 0;
+};
+
+// What follows "HTTP/". It is never an error: NGINX does not look at it.
+StatusLine parse_status_line(std::string_view text)
+{
+    StatusLine line;
+    line.http_1_1 = text.size() > 3 && text.starts_with("1.") && text[2] >= '1' && text[2] <= '9' &&
+                    text[3] == ' ';
+    const std::size_t space = text.find(' ');
+    if (space != std::string_view::npos) {
+        const std::string_view rest = text.substr(space + 1);
+        const std::string_view code = rest.substr(0, rest.find(' '));
+        if (code.size() == 3) {
+            line.status = parse_number<unsigned>(code).value_or(0);
+        }
+    }
+    return line;
+}
+
+constexpr bool is_name_byte(char c)
 {
     return is_alpha(c) || is_digit(c) || c == '-';
 }
 
-bool is_control(char c)
+enum class LineKind : unsigned char { header, end, invalid };
+
+LineKind parse_line(std::string_view line, Header& header)
 {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+    if (line.empty()) {
+        return LineKind::end;
+    }
+    const std::size_t colon = line.find(':');
+    header.name = line.substr(0, colon);
+    header.value =
+        colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1));
+    const bool name_is_valid = !header.name.empty() && header.name[0] != '-' &&
+                               std::ranges::all_of(header.name, is_name_byte);
+    const bool value_is_valid =
+        header.value.find_first_of(std::string_view("\0\r", 2)) == std::string_view::npos;
+    return name_is_valid && value_is_valid ? LineKind::header : LineKind::invalid;
 }
 
-std::optional<Header> parse_header(std::string_view line)
+// Is `word` one of the elements of a list (RFC 9110 section 5.6.1)?
+bool list_has(std::string_view list, std::string_view word)
 {
-    const auto colon = line.find(':');
-    std::string_view name = line.substr(0, colon);
-    const bool has_colon = colon != std::string_view::npos;
-    std::string_view value = has_colon ? trim(line.substr(colon + 1)) : std::string_view();
-    if (!has_colon) {
-        name = trim(name);
+    while (!list.empty()) {
+        const std::size_t comma = list.find(',');
+        if (iequals(trim(list.substr(0, comma), " \t"), word)) {
+            return true;
+        }
+        list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
     }
-    if (name.empty() || name[0] == '-' || !std::ranges::all_of(name, is_name_character) ||
-        std::ranges::any_of(value, is_control)) {
-        return std::nullopt;
-    }
-    return Header{to_lower(name), std::string(value)};
+    return false;
 }
 
-// "HTTP/1.1 204 No Content"
-void read_status_line(std::string_view line, ResponseHead& head)
+// RFC 9112 sections 6.3 and 9.3. A body whose end is doubtful ends with the connection.
+void find_body_end(ResponseHead& head, bool http_1_1)
 {
-    head.keeps_alive = line.starts_with("HTTP/1.1");
-    const auto space = line.find(' ');
-    const std::string_view code =
-        space == std::string_view::npos ? std::string_view() : line.substr(space + 1, 3);
-    if (code == "204" || code == "304") {
-        head.body = Body::none;
-    }
-}
-
-void read_framing(ResponseHead& head)
-{
-    for (const Header& header : head.headers) {
-        if (header.name == "connection") {
-            head.keeps_alive = iequals(header.value, "keep-alive") ||
-                               (head.keeps_alive && !iequals(header.value, "close"));
-        } else if (header.name == "content-length" && head.body == Body::until_close) {
-            if (const auto bytes = parse_number<std::uint64_t>(header.value)) {
-                head.body = Body::of_known_length;
-                head.body_bytes = *bytes;
-            }
+    bool close = !http_1_1;
+    bool encoded = false;
+    bool chunked = false;
+    bool doubtful = false;
+    std::optional<std::uint64_t> length;
+    for (const auto& [name, value] : head.headers) {
+        if (iequals(name, "Connection")) {
+            close = close || list_has(value, "close");
+        } else if (iequals(name, "Transfer-Encoding")) {
+            doubtful = doubtful || encoded;
+            encoded = true;
+            chunked = iequals(value, "chunked");
+        } else if (iequals(name, "Content-Length")) {
+            const auto number = parse_number<std::uint64_t>(value);
+            doubtful = doubtful || !number || (length && length != number);
+            length = number;
         }
     }
-    // Chunks are not worth reading for a body that nobody wants: such a connection is not used
-    // again.
-    const bool chunked = std::ranges::any_of(
-        head.headers, [](const Header& header) { return header.name == "transfer-encoding"; });
-    if (chunked) {
-        head.body = Body::until_close;
+    doubtful = doubtful || (encoded && (length || !chunked));
+    if (head.status == 204 || head.status == 304) {
+        head.body_end = BodyEnd::none;
+    } else if (doubtful || (!encoded && !length)) {
+        head.body_end = BodyEnd::close;
+    } else if (chunked) {
+        head.body_end = BodyEnd::chunked;
+    } else {
+        head.body_end = BodyEnd::length;
+        head.content_length = *length;
     }
-    if (head.body == Body::until_close) {
-        head.keeps_alive = false;
-    }
+    head.keep_alive = !close && !doubtful && head.body_end != BodyEnd::close;
 }
 
 }  // namespace
 
-std::expected<std::optional<ResponseHead>, InvalidHead> parse_response_head(std::string_view input)
+std::expected<std::optional<ResponseHead>, HeadError> parse_response_head(std::string_view input)
 {
+    const bool may_grow = input.size() < kMaxHeadBytes;
+    input = input.substr(0, kMaxHeadBytes);
+    if (input.size() < kHttp.size() && kHttp.starts_with(input)) {
+        return std::nullopt;
+    }
     ResponseHead head;
-    bool first = true;
+    StatusLine status;
+    bool in_status_line = input.starts_with(kHttp);
     for (;;) {
-        const auto end = input.find('\n', head.consumed);
-        if (end == std::string_view::npos) {
-            return std::nullopt;
-        }
-        std::string_view line = input.substr(head.consumed, end - head.consumed);
-        if (line.ends_with('\r')) {
+        const std::string_view rest = input.substr(head.consumed);
+        const std::size_t end = rest.find('\n');
+        std::string_view line = rest.substr(0, end);
+        if (line.ends_with('\r')) {  // LF may be about to come
             line.remove_suffix(1);
         }
-        head.consumed = end + 1;
-        if (first && line.starts_with("HTTP/")) {
-            read_status_line(line, head);
-        } else if (line.empty()) {
-            read_framing(head);
-            return head;
-        } else if (auto header = parse_header(line)) {
-            head.headers.push_back(std::move(*header));
-        } else {
-            return std::unexpected(InvalidHead{});
+        Header header;
+        const LineKind kind = in_status_line ? LineKind::header : parse_line(line, header);
+        if (kind == LineKind::invalid) {  // whether or not its end is there: it gets no better
+            return std::unexpected(HeadError::invalid);
         }
-        first = false;
+        if (end == std::string_view::npos) {
+            break;
+        }
+        head.consumed += end + 1;
+        if (kind == LineKind::end) {
+            head.status = status.status;
+            find_body_end(head, status.http_1_1);
+            return head;
+        }
+        if (std::exchange(in_status_line, false)) {
+            status = parse_status_line(line.substr(kHttp.size()));
+        } else {
+            head.headers.push_back(header);
+        }
     }
+    if (!may_grow) {
+        return std::unexpected(HeadError::too_long);
+    }
+    return std::nullopt;
 }
 
 }  // namespace postern::http

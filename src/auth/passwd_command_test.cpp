@@ -7,6 +7,7 @@
 #include <termios.h>
 
 #include <csignal>
+#include <cstdio>
 #include <thread>
 
 #include "auth/passwd_file.h"
@@ -199,6 +200,7 @@ class Terminal
 public:
     explicit Terminal(const char* user)
     {
+        std::fflush(nullptr);  // or the child would print it again
         child_ = forkpty(&screen_, nullptr, nullptr, nullptr);
         if (child_ == 0) {
             std::string name = user;

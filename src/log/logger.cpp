@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kLineMax = 2048;  // with its line feed; NGINX: the same
 
-// A line under construction, in place: what doesn't fit is cut, an escape or a UTF-8 sequence whole.
+// A line under construction, in place: what doesn't fit is cut, an escape or a UTF-8 sequence
+// whole.
 class Line
 {
 public:

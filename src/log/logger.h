@@ -1,6 +1,6 @@
 // Lines of the error log, as NGINX writes them. Nothing here ever waits: a line that a full disk, a
-// full pipe or a syslog daemon that is away can't take is lost, and the session goes on. Whoever runs
-// this ignores SIGPIPE, as standard error may be a pipe whose reader has gone.
+// full pipe or a syslog daemon that is away can't take is lost, and the session goes on. Whoever
+// runs this ignores SIGPIPE, as standard error may be a pipe whose reader has gone.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,8 +19,8 @@ namespace postern::log {
 class Target;
 
 // Opens each target once, however many servers name it, and reopens the files on a signal. Made by
-// the process, shared by all threads: lines are single writes, and reopening swaps the file under the
-// same descriptor.
+// the process, shared by all threads: lines are single writes, and reopening swaps the file under
+// the same descriptor.
 class Targets
 {
 public:
@@ -59,9 +59,9 @@ public:
     // Is anybody listening at this level? Ask before building a line that costs.
     bool enabled(LogLevel level) const { return sinks_ && level <= level_; }
 
-    // One line: "2026/11/23 10:00:00 [info] PID#TID: MESSAGE", or with "*NUMBER " before the message
-    // if a connection number is given. Control characters in the message become \xNN, and the line is
-    // cut at 2048 bytes: one event, one line.
+    // One line: "2026/11/23 10:00:00 [info] PID#TID: MESSAGE", or with "*NUMBER " before the
+    // message if a connection number is given. Control characters in the message become \xNN, and
+    // the line is cut at 2048 bytes: one event, one line.
     void write(LogLevel level, std::string_view message, std::uint64_t connection = 0) const;
 
     template <typename... Args>

@@ -1,6 +1,7 @@
 #include "log/target.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -9,6 +10,8 @@
 #include <atomic>
 #include <cerrno>
 #include <ctime>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "base/address.h"
@@ -77,8 +80,8 @@ public:
 private:
     static int open_descriptor(const std::string& path)
     {
-        return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                      0644);
+        return ::open(path.c_str(),
+                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
     }
 
     static std::string open_error(const std::string& path)
@@ -89,7 +92,7 @@ private:
     // Fails without privileges, when the file is the user's own already or never will be.
     void change_owner(int descriptor) const
     {
-        struct stat status {};
+        struct stat status{};
         if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
             [[maybe_unused]] const int ignored =
                 ::fchown(descriptor, owned_->first, owned_->second);
@@ -107,8 +110,8 @@ class StandardError final : public Target
 public:
     void write(LogLevel, std::string_view line) noexcept override
     {
-        // Others share this descriptor, so it can't be made non-blocking. A pipe that polls writable
-        // has room for PIPE_BUF bytes, more than a line.
+        // Others share this descriptor, so it can't be made non-blocking. A pipe that polls
+        // writable has room for PIPE_BUF bytes, more than a line.
         pollfd state{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
         if (::poll(&state, 1, 0) == 1 && (state.revents & POLLOUT) != 0) {
             [[maybe_unused]] const auto lost = ::write(STDERR_FILENO, line.data(), line.size());
@@ -116,8 +119,8 @@ public:
     }
 };
 
-// Datagrams to a syslog server, in the form of RFC 3164. The socket stays unconnected: a server that
-// starts later, or again, gets what is sent from then on.
+// Datagrams to a syslog server, in the form of RFC 3164. The socket stays unconnected: a server
+// that starts later, or again, gets what is sent from then on.
 class Syslog final : public Target
 {
 public:
@@ -127,8 +130,7 @@ public:
         if (!server) {
             return std::unexpected(server.error());
         }
-        const int socket =
-            ::socket(server->family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        const int socket = ::socket(server->family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (socket < 0) {
             return std::unexpected("socket() failed" + errno_text(errno));
         }
@@ -154,7 +156,7 @@ public:
         if (line.ends_with('\n')) {
             line.remove_suffix(1);
         }
-        fmt::memory_buffer datagram;
+        fmt::basic_memory_buffer<char, 2560> datagram;  // room for a line: no allocation
         fmt::format_to(std::back_inserter(datagram), "<{}>{} {}{}",
                        facility_ * 8 + static_cast<unsigned>(level), syslog_time(), origin_, line);
         ::sendto(socket_, datagram.data(), datagram.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
@@ -218,9 +220,12 @@ private:
 std::expected<std::shared_ptr<Target>, std::string> open_target(const LogTarget& description)
 {
     switch (description.kind) {
-    case LogTarget::Kind::file: return File::open(description.path);
-    case LogTarget::Kind::standard_error: return std::make_shared<StandardError>();
-    case LogTarget::Kind::syslog: return Syslog::open(description);
+    case LogTarget::Kind::file:
+        return File::open(description.path);
+    case LogTarget::Kind::standard_error:
+        return std::make_shared<StandardError>();
+    case LogTarget::Kind::syslog:
+        return Syslog::open(description);
     }
     std::unreachable();
 }

@@ -1,4 +1,5 @@
-// One place that log lines go to. Private to this folder: others hold a Target without looking inside.
+// One place that log lines go to. Private to this folder: others hold a Target without looking
+// inside.
 #pragma once
 
 #include <sys/types.h>

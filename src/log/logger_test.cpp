@@ -1,0 +1,662 @@
+#include "log/logger.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <thread>
+
+#include "base/address.h"
+#include "base/text.h"
+#include "log/target.h"
+
+namespace postern::log {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LoggerTest : public testing::Test
+{
+protected:
+    LoggerTest()
+    {
+        std::string pattern = (fs::temp_directory_path() / "postern-log-XXXXXX").string();
+        folder_ = ::mkdtemp(pattern.data());
+    }
+    ~LoggerTest() override { fs::remove_all(folder_); }
+
+    LogTarget file_target(const std::string& name, LogLevel level = LogLevel::info) const
+    {
+        return {.kind = LogTarget::Kind::file, .level = level, .path = folder_ / name};
+    }
+
+    std::shared_ptr<Target> open(const LogTarget& description)
+    {
+        std::string error;
+        auto target = targets_.open(description, error);
+        EXPECT_TRUE(target) << error;
+        return target;
+    }
+
+    Logger logger(const LogTarget& description)
+    {
+        return Logger({{open(description), description.level}});
+    }
+
+    std::string read(const std::string& name) const
+    {
+        std::ifstream file(folder_ / name);
+        std::ostringstream text;
+        text << file.rdbuf();
+        return text.str();
+    }
+
+    std::vector<std::string> lines(const std::string& name) const
+    {
+        std::ifstream file(folder_ / name);
+        std::vector<std::string> result;
+        for (std::string line; std::getline(file, line);) {
+            result.push_back(line);
+        }
+        return result;
+    }
+
+    fs::path folder_;
+    Targets targets_;
+};
+
+// What precedes the message of an info line of this thread.
+std::string info_prefix(const std::string& text)
+{
+    return text.substr(0, text.find(": ") + 2);
+}
+
+TEST_F(LoggerTest, LineIsAsNginxWritesIt)
+{
+    const std::time_t before = std::time(nullptr);
+    logger(file_target("log")).write(LogLevel::warn, "client timed out", 17);
+    const std::time_t after = std::time(nullptr);
+
+    const std::string text = read("log");
+    std::smatch parts;
+    ASSERT_TRUE(std::regex_match(
+        text, parts,
+        std::regex(
+            R"((\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[warn\] (\d+)#(\d+): \*17 client timed out\n)")))
+        << text;
+    EXPECT_EQ(parts[2], std::to_string(::getpid()));
+    EXPECT_EQ(parts[3], std::to_string(::gettid()));
+
+    std::tm written{};
+    ASSERT_NE(::strptime(parts[1].str().c_str(), "%Y/%m/%d %H:%M:%S", &written), nullptr);
+    written.tm_isdst = -1;
+    const std::time_t time = std::mktime(&written);  // local time
+    EXPECT_GE(time, before);
+    EXPECT_LE(time, after);
+}
+
+TEST_F(LoggerTest, LineWithoutConnectionHasNoNumber)
+{
+    logger(file_target("log")).write(LogLevel::notice, "start worker processes");
+    const std::string text = read("log");
+    EXPECT_TRUE(
+        std::regex_match(text, std::regex(R"([^[]*\[notice\] \d+#\d+: start worker processes\n)")))
+        << text;
+}
+
+TEST_F(LoggerTest, TimeFollowsTheClock)
+{
+    const Logger log = logger(file_target("log"));
+    log.write(LogLevel::info, "one");
+    const std::time_t first = std::time(nullptr);
+    while (std::time(nullptr) == first) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    log.write(LogLevel::info, "two");
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 2u);
+    EXPECT_LT(written[0].substr(0, 19), written[1].substr(0, 19));
+}
+
+TEST_F(LoggerTest, EachLevelNamesItself)
+{
+    const Logger log = logger(file_target("log", LogLevel::debug));
+    for (int level = 0; level <= 7; ++level) {
+        log.write(static_cast<LogLevel>(level), "x");
+    }
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 8u);
+    const char* names[] = {"emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"};
+    for (std::size_t i = 0; i < written.size(); ++i) {
+        EXPECT_NE(written[i].find(std::string(" [") + names[i] + "] "), std::string::npos);
+    }
+}
+
+TEST_F(LoggerTest, LessSevereLinesAreDropped)
+{
+    const Logger log = logger(file_target("log", LogLevel::warn));
+    EXPECT_TRUE(log.enabled(LogLevel::warn));
+    EXPECT_FALSE(log.enabled(LogLevel::notice));
+    log.write(LogLevel::notice, "quiet");
+    log.write(LogLevel::warn, "heard");
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 1u);
+    EXPECT_TRUE(written[0].ends_with(": heard"));
+}
+
+TEST_F(LoggerTest, EachSinkHasItsOwnLevel)
+{
+    const Logger log({{open(file_target("errors")), LogLevel::error},
+                      {open(file_target("all")), LogLevel::info}});
+    EXPECT_TRUE(log.enabled(LogLevel::info));
+    EXPECT_FALSE(log.enabled(LogLevel::debug));
+    log.write(LogLevel::info, "hello");
+    log.write(LogLevel::error, "broken");
+    EXPECT_EQ(lines("errors").size(), 1u);
+    EXPECT_EQ(lines("all").size(), 2u);
+}
+
+TEST_F(LoggerTest, LoggerWithoutSinksDropsEverything)
+{
+    for (const Logger& log : {Logger(), Logger(std::vector<Logger::Sink>())}) {
+        EXPECT_FALSE(log.enabled(LogLevel::emerg));
+        log.write(LogLevel::emerg, "nobody hears");
+    }
+}
+
+TEST_F(LoggerTest, ArgumentsAreFormattedOnlyIfHeard)
+{
+    const Logger log = logger(file_target("log", LogLevel::error));
+    log.line(LogLevel::error, "{} and {}", 1, "two");
+    log.line(LogLevel::info, "{}", "three");
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 1u);
+    EXPECT_TRUE(written[0].ends_with(": 1 and two"));
+}
+
+TEST_F(LoggerTest, OneEventStaysOneLine)
+{
+    using namespace std::string_literals;
+    logger(file_target("log")).write(LogLevel::info, "a\r\nb\tc\0d\x1b[31m\x7f \\x0a \xc3\xa9"s);
+    const std::string text = read("log");
+    EXPECT_EQ(text.substr(info_prefix(text).size()),
+              "a\\x0d\\x0ab\\x09c\\x00d\\x1b[31m\\x7f \\x0a \xc3\xa9\n");
+}
+
+TEST_F(LoggerTest, LineIsCutAt2048Bytes)
+{
+    const Logger log = logger(file_target("log"));
+    log.write(LogLevel::info, "");
+    const std::size_t prefix = read("log").size() - 1;
+    const std::size_t fits = 2047 - prefix;
+
+    log.write(LogLevel::info, std::string(fits - 1, 'a'));
+    log.write(LogLevel::info, std::string(fits, 'b'));
+    log.write(LogLevel::info, std::string(fits + 1, 'c'));
+    log.write(LogLevel::info, std::string(100'000, 'd'));
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 5u);
+    EXPECT_EQ(written[1].size(), 2046u);
+    EXPECT_EQ(written[2].size(), 2047u);
+    EXPECT_EQ(written[3].size(), 2047u);
+    EXPECT_EQ(written[4].size(), 2047u);
+    EXPECT_EQ(written[3].substr(prefix), std::string(fits, 'c'));
+}
+
+TEST_F(LoggerTest, CutKeepsEscapesAndCharactersWhole)
+{
+    const Logger log = logger(file_target("log"));
+    log.write(LogLevel::info, "");
+    const std::size_t prefix = read("log").size() - 1;
+    const std::size_t fits = 2047 - prefix;
+
+    log.write(LogLevel::info, std::string(fits - 4, 'a') + "\n");
+    log.write(LogLevel::info, std::string(fits - 3, 'a') + "\n");
+    log.write(LogLevel::info, std::string(fits - 2, 'a') + "\xe2\x82\xac");
+    log.write(LogLevel::info, std::string(fits - 3, 'a') + "\xe2\x82\xac");
+    log.write(LogLevel::info, std::string(fits - 3, 'a') + "\xe2\x82\xac!");
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 6u);
+    EXPECT_EQ(written[1].substr(prefix), std::string(fits - 4, 'a') + "\\x0a");
+    EXPECT_EQ(written[2].substr(prefix), std::string(fits - 3, 'a'));
+    EXPECT_EQ(written[3].substr(prefix), std::string(fits - 2, 'a'));
+    EXPECT_EQ(written[4].substr(prefix), std::string(fits - 3, 'a') + "\xe2\x82\xac");
+    EXPECT_EQ(written[5].substr(prefix), std::string(fits - 3, 'a') + "\xe2\x82\xac");
+}
+
+TEST_F(LoggerTest, LinesOfManyThreadsStayWhole)
+{
+    constexpr int kThreads = 4;
+    constexpr int kLines = 500;
+    const Logger log = logger(file_target("log"));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&log, i] {
+            for (int n = 0; n < kLines; ++n) {
+                log.line(LogLevel::info, "thread {} line {} {}.", i, n, std::string(300, 'x'));
+            }
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    const std::regex whole(
+        R"([\d/]{10} [\d:]{8} \[info\] \d+#(\d+): thread (\d) line (\d+) x{300}\.)");
+    int next[kThreads] = {};
+    std::map<std::string, std::string> thread_ids;
+    for (const std::string& line : lines("log")) {
+        std::smatch parts;
+        ASSERT_TRUE(std::regex_match(line, parts, whole)) << line;
+        const int thread = std::stoi(parts[2]);
+        EXPECT_EQ(std::stoi(parts[3]), next[thread]++);
+        thread_ids[parts[1]] = parts[2];
+    }
+    for (const int count : next) {
+        EXPECT_EQ(count, kLines);
+    }
+    EXPECT_EQ(thread_ids.size(), static_cast<std::size_t>(kThreads));
+}
+
+TEST_F(LoggerTest, NewFileIsReadableByAllAndClosedOnExec)
+{
+    const mode_t mask = ::umask(0);
+    open(file_target("log"));
+    ::umask(mask);
+    struct stat status{};
+    ASSERT_EQ(::stat((folder_ / "log").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0644u);
+
+    const auto keeper = open(file_target("log"));
+    bool found = false;
+    for (int descriptor = 3; descriptor < 64; ++descriptor) {
+        struct stat other{};
+        if (::fstat(descriptor, &other) == 0 && other.st_ino == status.st_ino &&
+            other.st_dev == status.st_dev) {
+            found = true;
+            EXPECT_NE(::fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0);
+            EXPECT_NE(::fcntl(descriptor, F_GETFL) & O_APPEND, 0);
+        }
+    }
+    EXPECT_TRUE(found);
+}
+
+TEST_F(LoggerTest, FileIsAppendedTo)
+{
+    std::ofstream(folder_ / "log") << "old\n";
+    logger(file_target("log")).write(LogLevel::info, "new");
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 2u);
+    EXPECT_EQ(written[0], "old");
+}
+
+TEST_F(LoggerTest, FileThatCannotBeOpenedIsNamed)
+{
+    std::string error;
+    const LogTarget missing = file_target("missing/log");
+    EXPECT_FALSE(targets_.open(missing, error));
+    EXPECT_EQ(error, "open() \"" + missing.path + "\" failed (2: No such file or directory)");
+}
+
+TEST_F(LoggerTest, OneFileIsOpenedOnce)
+{
+    const auto first = open(file_target("log", LogLevel::info));
+    EXPECT_EQ(first, open(file_target("log", LogLevel::error)));
+    EXPECT_NE(first, open(file_target("other")));
+}
+
+TEST_F(LoggerTest, ReopenFollowsARotation)
+{
+    const Logger log = logger(file_target("log"));
+    log.write(LogLevel::info, "before");
+    fs::rename(folder_ / "log", folder_ / "log.1");
+    log.write(LogLevel::info, "between");
+    EXPECT_TRUE(targets_.reopen().empty());
+    log.write(LogLevel::info, "after");
+
+    EXPECT_EQ(lines("log.1").size(), 2u);
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 1u);
+    EXPECT_TRUE(written[0].ends_with(": after"));
+}
+
+TEST_F(LoggerTest, ReopenThatFailsKeepsTheOldFile)
+{
+    fs::create_directory(folder_ / "logs");
+    const LogTarget target = file_target("logs/log");
+    const Logger log = logger(target);
+    fs::rename(folder_ / "logs", folder_ / "moved");
+    const auto errors = targets_.reopen();
+    ASSERT_EQ(errors.size(), 1u);
+    EXPECT_EQ(errors[0], "open() \"" + target.path + "\" failed (2: No such file or directory)");
+    log.write(LogLevel::info, "still here");
+    EXPECT_EQ(lines("moved/log").size(), 1u);
+}
+
+TEST_F(LoggerTest, NothingIsLostWhileFilesAreReopened)
+{
+    const Logger log = logger(file_target("log"));
+    std::atomic<bool> done = false;
+    std::vector<std::thread> threads;
+    constexpr int kLines = 2000;
+    for (int i = 0; i < 2; ++i) {
+        threads.emplace_back([&log] {
+            for (int n = 0; n < kLines; ++n) {
+                log.write(LogLevel::info, "line");
+            }
+        });
+    }
+    std::thread waiter([&] {
+        for (auto& thread : threads) {
+            thread.join();
+        }
+        done = true;
+    });
+    int rotations = 0;
+    while (!done && rotations < 200) {
+        fs::rename(folder_ / "log", folder_ / fmt::format("log.{}", rotations));
+        EXPECT_TRUE(targets_.reopen().empty());
+        ++rotations;
+    }
+    waiter.join();
+    std::size_t written = lines("log").size();
+    for (int i = 0; i < rotations; ++i) {
+        written += lines(fmt::format("log.{}", i)).size();
+    }
+    EXPECT_GT(rotations, 0);
+    EXPECT_EQ(written, 2u * kLines);
+}
+
+TEST_F(LoggerTest, FilesAreGivenToTheWorkersUser)
+{
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can give files away";
+    }
+    constexpr unsigned kUser = 12345;
+    constexpr unsigned kGroup = 23456;
+    const Logger log = logger(file_target("log"));
+    const auto owner = [&] {
+        struct stat status{};
+        ::stat((folder_ / "log").c_str(), &status);
+        return std::pair(status.st_uid, status.st_gid);
+    };
+    targets_.give_to(kUser, kGroup);
+    EXPECT_EQ(owner(), std::pair(kUser, kGroup));
+
+    fs::remove(folder_ / "log");
+    EXPECT_TRUE(targets_.reopen().empty());
+    EXPECT_EQ(owner(), std::pair(kUser, kGroup));
+}
+
+TEST_F(LoggerTest, DevicesAreNotGivenAway)
+{
+    struct stat before{};
+    struct stat after{};
+    ASSERT_EQ(::stat("/dev/full", &before), 0);
+    const auto keeper = open({.kind = LogTarget::Kind::file, .path = "/dev/full"});
+    targets_.give_to(before.st_uid + 1, before.st_gid + 1);
+    ASSERT_EQ(::stat("/dev/full", &after), 0);
+    EXPECT_EQ(after.st_uid, before.st_uid);
+    EXPECT_EQ(after.st_gid, before.st_gid);
+}
+
+TEST_F(LoggerTest, FullDiskStopsNobody)
+{
+    const Logger log({{open({.kind = LogTarget::Kind::file, .path = "/dev/full"}), LogLevel::info},
+                      {open(file_target("log")), LogLevel::info}});
+    for (int i = 0; i < 100; ++i) {
+        log.write(LogLevel::info, "a line");
+    }
+    EXPECT_EQ(lines("log").size(), 100u);
+}
+
+// A pipe in the place of a file or of standard error, which nobody reads.
+TEST_F(LoggerTest, FullPipeStopsNobody)
+{
+    const fs::path path = folder_ / "pipe";
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ASSERT_GE(reader, 0);
+    const Logger log = logger(file_target("pipe"));
+    const std::string message(2000, 'x');
+    for (int i = 0; i < 200; ++i) {
+        log.write(LogLevel::info, message);
+    }
+    char bytes[4096];
+    std::size_t arrived = 0;
+    for (ssize_t count; (count = ::read(reader, bytes, sizeof(bytes))) > 0;) {
+        arrived += static_cast<std::size_t>(count);
+    }
+    ::close(reader);
+    EXPECT_GT(arrived, 4096u);
+    EXPECT_LT(arrived, 200u * message.size());
+}
+
+class StandardErrorTest : public LoggerTest
+{
+protected:
+    StandardErrorTest() : saved_(::dup(STDERR_FILENO))
+    {
+        EXPECT_EQ(::pipe2(pipe_, O_CLOEXEC), 0);
+        ::dup2(pipe_[1], STDERR_FILENO);
+    }
+    ~StandardErrorTest() override
+    {
+        ::dup2(saved_, STDERR_FILENO);
+        ::close(saved_);
+        ::close(pipe_[0]);
+        ::close(pipe_[1]);
+    }
+
+    int saved_;
+    int pipe_[2] = {-1, -1};
+};
+
+TEST_F(StandardErrorTest, LineGoesThere)
+{
+    const LogTarget target{.kind = LogTarget::Kind::standard_error, .level = LogLevel::info};
+    logger(target).write(LogLevel::info, "hello", 3);
+    char bytes[256];
+    const ssize_t count = ::read(pipe_[0], bytes, sizeof(bytes));
+    ASSERT_GT(count, 0);
+    EXPECT_TRUE(std::string_view(bytes, static_cast<std::size_t>(count)).ends_with(": *3 hello\n"));
+}
+
+TEST_F(StandardErrorTest, FullPipeStopsNobody)
+{
+    const LogTarget target{.kind = LogTarget::Kind::standard_error, .level = LogLevel::info};
+    const Logger log = logger(target);
+    for (int i = 0; i < 200; ++i) {
+        log.write(LogLevel::info, std::string(2000, 'x'));  // would wait for ever
+    }
+    EXPECT_EQ(targets_.reopen().size(), 0u);
+}
+
+class SyslogTest : public LoggerTest
+{
+protected:
+    SyslogTest() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
+    ~SyslogTest() override { ::close(socket_); }
+
+    void start_server() { EXPECT_EQ(bind_to(socket_), 0); }
+
+    int bind_to(int socket) const
+    {
+        const auto address = SocketAddress::unix_path((folder_ / "syslog").string());
+        return ::bind(socket, address.data(), address.size());
+    }
+
+    LogTarget target() const
+    {
+        return {.kind = LogTarget::Kind::syslog,
+                .level = LogLevel::debug,
+                .path = "unix:" + (folder_ / "syslog").string()};
+    }
+
+    static std::string receive(int socket)
+    {
+        pollfd state{.fd = socket, .events = POLLIN, .revents = 0};
+        if (::poll(&state, 1, 5000) != 1) {
+            return "nothing arrived";
+        }
+        char bytes[4096];
+        const ssize_t count = ::recv(socket, bytes, sizeof(bytes), 0);
+        return {bytes, static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
+    }
+
+    static std::string host()
+    {
+        char name[256] = {};
+        ::gethostname(name, sizeof(name) - 1);
+        return to_lower(std::string_view(name));
+    }
+
+    int socket_;
+};
+
+constexpr char kSyslogTime[] =
+    "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([ 1-3][0-9]) [0-9]{2}:[0-9]{2}:[0-9]{2}";
+
+TEST_F(SyslogTest, DatagramIsAsNginxSendsIt)  // RFC 3164 section 4.1
+{
+    start_server();
+    logger(target()).write(LogLevel::error, "upstream timed out", 5);
+    const std::string datagram = receive(socket_);
+    const std::string pattern =
+        std::string("<187>") + kSyslogTime + " " + host() +  // 23 * 8 + 3
+        R"( postern: \d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[error\] \d+#\d+: \*5 upstream timed out)";
+    EXPECT_TRUE(std::regex_match(datagram, std::regex(pattern))) << datagram;
+}
+
+TEST_F(SyslogTest, PriorityIsFacilityAndSeverity)  // RFC 3164 section 4.1.1
+{
+    start_server();
+    for (const unsigned facility : {0u, 2u, 23u}) {
+        LogTarget description = target();
+        description.syslog_facility = static_cast<unsigned char>(facility);
+        const Logger log = logger(description);
+        for (unsigned severity = 0; severity <= 7; ++severity) {
+            log.write(static_cast<LogLevel>(severity), "x");
+            EXPECT_TRUE(receive(socket_).starts_with(fmt::format("<{}>", facility * 8 + severity)));
+        }
+    }
+}
+
+TEST_F(SyslogTest, TagAndNoHostName)
+{
+    start_server();
+    LogTarget description = target();
+    description.syslog_tag = "mail_proxy";
+    description.syslog_nohostname = true;
+    logger(description).write(LogLevel::info, "hello");
+    const std::string datagram = receive(socket_);
+    EXPECT_TRUE(std::regex_search(
+        datagram, std::regex(std::string("^<190>") + kSyslogTime + " mail_proxy: [0-9]{4}/")))
+        << datagram;
+}
+
+TEST_F(SyslogTest, TagHasAtMost32Characters)
+{
+    start_server();
+    for (const std::size_t size : {32u, 33u}) {
+        LogTarget description = target();
+        description.syslog_nohostname = true;
+        description.syslog_tag = std::string(size, 't');
+        logger(description).write(LogLevel::info, "hello");
+        EXPECT_NE(receive(socket_).find(' ' + std::string(32, 't') + ": "), std::string::npos);
+    }
+}
+
+TEST_F(SyslogTest, LongestLineArrivesWhole)
+{
+    start_server();
+    logger(target()).write(LogLevel::info, std::string(5000, 'x') + "\n");
+    const std::string datagram = receive(socket_);
+    const auto line = datagram.find(": ") + 2;
+    EXPECT_EQ(datagram.size() - line, 2047u);
+    EXPECT_EQ(datagram.back(), 'x');
+}
+
+TEST_F(SyslogTest, ServerMayComeLaterAndBeRestarted)
+{
+    const Logger log = logger(target());
+    log.write(LogLevel::info, "lost");
+    start_server();
+    log.write(LogLevel::info, "first");
+    EXPECT_TRUE(receive(socket_).ends_with(": first"));
+
+    ::close(socket_);
+    fs::remove(folder_ / "syslog");
+    log.write(LogLevel::info, "lost too");
+    socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    start_server();
+    log.write(LogLevel::info, "second");
+    EXPECT_TRUE(receive(socket_).ends_with(": second"));
+}
+
+TEST_F(SyslogTest, ServerThatReadsNothingStopsNobody)
+{
+    start_server();
+    const Logger log = logger(target());
+    for (int i = 0; i < 5000; ++i) {
+        log.write(LogLevel::info, "a line");  // more than the queue of a datagram socket holds
+    }
+    EXPECT_TRUE(receive(socket_).ends_with(": a line"));
+}
+
+TEST_F(SyslogTest, UdpToEitherFamily)
+{
+    for (const auto& [ip, name] :
+         {std::pair("127.0.0.1", "127.0.0.1:{}"), std::pair("::1", "[::1]:{}")}) {
+        auto address = *SocketAddress::parse_ip(ip, 0);
+        const int server = ::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (::bind(server, address.data(), address.size()) != 0) {
+            ::close(server);  // no IPv6 here
+            continue;
+        }
+        sockaddr_storage bound{};
+        socklen_t size = sizeof(bound);
+        ::getsockname(server, reinterpret_cast<sockaddr*>(&bound), &size);
+        const auto port = SocketAddress::from(reinterpret_cast<sockaddr*>(&bound), size).port();
+        LogTarget description = target();
+        description.path = fmt::format(fmt::runtime(name), port);
+        logger(description).write(LogLevel::info, "over udp");
+        EXPECT_TRUE(receive(server).ends_with(": over udp")) << description.path;
+        ::close(server);
+    }
+}
+
+TEST_F(SyslogTest, ServerThatCannotBeIsNamed)
+{
+    LogTarget description = target();
+    std::string error;
+    description.path = ":514";
+    EXPECT_FALSE(targets_.open(description, error));
+    EXPECT_EQ(error, "host not found in syslog server \":514\"");
+
+    description.path = "unix:" + std::string(107, 'p');
+    EXPECT_TRUE(targets_.open(description, error));
+    description.path = "unix:" + std::string(108, 'p');
+    EXPECT_FALSE(targets_.open(description, error));
+    EXPECT_NE(error.find("must be of 1 to 107 bytes"), std::string::npos);
+}
+
+TEST(LogErrno, IsAppendedAsNginxDoes)
+{
+    EXPECT_EQ(errno_text(ETIMEDOUT), " (110: Connection timed out)");
+    EXPECT_EQ(errno_text(ECONNREFUSED), " (111: Connection refused)");
+}
+
+}  // namespace
+}  // namespace postern::log

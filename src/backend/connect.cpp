@@ -32,7 +32,8 @@ net::Task<std::unique_ptr<net::Stream>> connect(net::Resolver& resolver, std::st
     if (is_unix) {
         addresses.push_back(SocketAddress::unix_path(host.substr(5)));
     } else {
-        auto found = co_await resolver.addresses(std::string(host), port, deadline);
+        std::string name(host);
+        auto found = co_await resolver.addresses(std::move(name), port, deadline);
         if (!found) {
             log.line(LogLevel::error, "\"{}\" could not be resolved ({})", host,
                      found.error().text());

@@ -57,7 +57,8 @@ net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend, co
 
     log().set_action("reading response from upstream");
     constexpr Wanted kGreetingWanted{Reply::Kind::untagged_ok, false};
-    auto failure = co_await expect(upstream, {}, kGreetingWanted);
+    constexpr std::string_view kNoTag;
+    auto failure = co_await expect(upstream, kNoTag, kGreetingWanted);
     if (failure) {
         co_return std::unexpected(std::move(*failure));
     }

@@ -1,0 +1,1 @@
+"""One module a rule: check(project) yields findings (path, line, message)."""

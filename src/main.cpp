@@ -200,7 +200,7 @@ int run(const process::CommandLine& command_line)
     for (const config::Warning& warning : loaded->warnings) {
         announce(early, warning.level, warning.text);
     }
-    for (const config::Warning& warning : config::unknown_hosts(loaded->settings)) {
+    for (const config::Warning& warning : config::missing_users(loaded->settings)) {
         announce(early, warning.level, warning.text);
     }
     if (command_line.test && !command_line.quiet) {

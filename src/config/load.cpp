@@ -1,8 +1,10 @@
 #include "config/load.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "config/apply.h"
@@ -74,11 +76,19 @@ std::vector<Error> missing_features(const Settings& settings)
     return findings.take();
 }
 
-std::vector<Warning> unknown_hosts(const Settings& settings)
+std::vector<Warning> missing_users(const Settings& settings)
 {
     std::set<std::string> seen;
     std::vector<Warning> warnings;
     for (const MailServer& server : settings.servers) {
+        const auto* file = std::get_if<AuthFile>(&server.auth);
+        if (file != nullptr && seen.insert(file->path).second &&
+            ::access(file->path.c_str(), R_OK) != 0) {
+            warnings.push_back(
+                {LogLevel::warn, fmt::format("open() \"{}\" failed{}, nobody can log in with "
+                                             "\"auth_file\" in {}",
+                                             file->path, system_error(errno), file->where.text())});
+        }
         const auto* service = std::get_if<AuthHttp>(&server.auth);
         if (service == nullptr || !service->unix_path.empty() ||
             !seen.insert(service->host).second) {

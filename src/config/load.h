@@ -18,9 +18,10 @@ std::expected<Loaded, Error> read(const Options& options);
 // "listen" and "starttls" that wants one has its own error.
 std::vector<Error> missing_features(const Settings& settings);
 
-// A warning for each host of "auth_http" that nobody knows now. NGINX refuses to start; here it is
-// looked up when somebody logs in. Asks the system's resolver, which may take seconds.
-std::vector<Warning> unknown_hosts(const Settings& settings);
+// A warning for each "auth_file" that can't be read now, and for each host of "auth_http" that
+// nobody knows now: for the latter NGINX refuses to start, and here it is looked up when somebody
+// logs in. Asks the system's resolver, which may take seconds.
+std::vector<Warning> missing_users(const Settings& settings);
 
 // As read(), but the first missing feature is an error: nothing that is configured is ever ignored.
 std::expected<Loaded, Error> load(const Options& options);

@@ -4,11 +4,9 @@
 
 namespace postern::log {
 
-SessionLog::SessionLog(Logger logger, std::uint64_t number, std::string client, std::string server)
-    : logger_(std::move(logger)),
-      number_(number),
-      client_(std::move(client)),
-      server_(std::move(server))
+SessionLog::SessionLog(Logger logger, std::uint64_t number, std::string client,
+                       std::string_view server)
+    : logger_(std::move(logger)), number_(number), client_(std::move(client)), server_(server)
 {
 }
 
@@ -48,7 +46,8 @@ std::string SessionLog::suffix() const
     if (using_starttls_) {
         text += " using starttls";
     }
-    text += ", server: " + server_;
+    text += ", server: ";
+    text += server_;
     if (!login_.empty()) {
         text += ", login: \"" + login_ + '"';
     }

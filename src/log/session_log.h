@@ -13,8 +13,9 @@ namespace postern::log {
 class SessionLog
 {
 public:
-    // `number` is the connection's, shown as "*N"; `client` and `server` are addresses as text.
-    SessionLog(Logger logger, std::uint64_t number, std::string client, std::string server);
+    // `number` is the connection's, shown as "*N"; `client` and `server` are addresses as text;
+    // the latter must outlive this.
+    SessionLog(Logger logger, std::uint64_t number, std::string client, std::string_view server);
 
     // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for
     // none.
@@ -47,7 +48,7 @@ private:
     std::uint64_t number_;
     const char* action_ = "";
     std::string client_;
-    std::string server_;
+    std::string_view server_;
     std::string login_;
     std::string upstream_;
     bool using_starttls_ = false;

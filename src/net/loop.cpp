@@ -106,6 +106,11 @@ int Loop::modify(int descriptor, Watcher& watcher, std::uint32_t events)
 void Loop::remove(int descriptor, const Watcher& watcher)
 {
     epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+    forget(watcher);
+}
+
+void Loop::forget(const Watcher& watcher)
+{
     for (int i = event_index_ + 1; i < event_count_; ++i) {
         epoll_event& event = events_[static_cast<std::size_t>(i)];
         if (event.data.ptr == &watcher) {

@@ -26,7 +26,7 @@ public:
     virtual void on_ready(std::uint32_t events) = 0;
 
 protected:
-    ~Watcher() = default;
+    virtual ~Watcher() = default;
 };
 
 // One point in time that may be moved at no cost: moving it later does not touch the loop's heap,
@@ -43,7 +43,7 @@ public:
     void disarm() { when_ = Clock::time_point::max(); }
 
 protected:
-    ~Timer();
+    virtual ~Timer();
     virtual void on_expiry() = 0;
     bool armed() const { return when_ != Clock::time_point::max(); }
     Loop& loop() const { return loop_; }
@@ -81,6 +81,8 @@ public:
     int add(int descriptor, Watcher& watcher, std::uint32_t events);
     int modify(int descriptor, Watcher& watcher, std::uint32_t events);
     void remove(int descriptor, const Watcher& watcher);
+    // For a descriptor that is closed next, which ends the watch by itself.
+    void forget(const Watcher& watcher);
 
     // How many connections this loop may have ("worker_connections"), and whether it has them.
     // Streams count themselves.

@@ -90,7 +90,7 @@ private:
     Resolver& owner_;
 };
 
-Resolver::Resolver(Loop& loop, const config::Resolver& settings)
+Resolver::Resolver(Loop& loop, const config::Resolver& settings, Sources sources)
     : loop_(loop), settings_(settings), retry_(std::make_unique<Retry>(*this, loop))
 {
     ares_options options{};
@@ -99,10 +99,11 @@ Resolver::Resolver(Loop& loop, const config::Resolver& settings)
     options.sock_state_cb = on_socket;
     options.sock_state_cb_data = this;
     char dns_only[] = "b";
-    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    char hosts_file_first[] = "fb";
+    options.lookups = sources == Sources::dns ? dns_only : hosts_file_first;
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
     if (!settings.servers.empty()) {
-        options.lookups = dns_only;  // NGINX: servers that are named don't share /etc/hosts
-        mask |= ARES_OPT_LOOKUPS | ARES_OPT_ROTATE;
+        mask |= ARES_OPT_ROTATE;
     }
     int status = ares_init_options(&channel_, &options, mask);
     if (status == ARES_SUCCESS && !settings.servers.empty()) {

@@ -28,7 +28,9 @@ struct ResolveError {
 class Resolver
 {
 public:
-    Resolver(Loop& loop, const config::Resolver& settings);
+    enum class Sources : unsigned char { dns, hosts_file_and_dns };
+    Resolver(Loop& loop, const config::Resolver& settings,
+             Sources sources = Sources::hosts_file_and_dns);
     ~Resolver();
     Resolver(const Resolver&) = delete;
     Resolver& operator=(const Resolver&) = delete;

@@ -14,10 +14,6 @@ Stream::Stream(Loop& loop, int descriptor, State state)
     : loop_(loop), descriptor_(descriptor), writable_(state == State::connected)
 {
     ++loop.connections_;
-    // Answers must not wait for the peer's delayed acknowledgement (Nagle's algorithm). Fails on
-    // UNIX sockets, which have no such thing.
-    const int on = 1;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (loop.add(descriptor, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) != 0) {
         hung_up_ = readable_ = writable_ = true;  // reads and writes will meet the error
     }
@@ -26,8 +22,8 @@ Stream::Stream(Loop& loop, int descriptor, State state)
 Stream::~Stream()
 {
     --loop_.connections_;
-    loop_.remove(descriptor_, *this);
-    close(descriptor_);
+    loop_.forget(*this);
+    close(descriptor_);  // which takes it out of epoll, as nobody else has it
 }
 
 Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, SocketAddress address,
@@ -39,6 +35,11 @@ Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, So
     const int descriptor = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) {
         co_return std::unexpected(errno);
+    }
+    if (address.is_ip()) {
+        // Answers must not wait for the peer's delayed acknowledgement (Nagle's algorithm).
+        const int on = 1;
+        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     const int result = ::connect(descriptor, address.data(), address.size());
     const int error = result == 0 ? 0 : errno;
@@ -54,11 +55,13 @@ Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, So
             co_return std::unexpected(ETIMEDOUT);
         }
     }
-    int failure = 0;
-    socklen_t size = sizeof failure;
-    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &size);
-    if (failure != 0) {
-        co_return std::unexpected(failure);
+    if (stream->hung_up_) {
+        int failure = 0;
+        socklen_t size = sizeof failure;
+        getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &size);
+        if (failure != 0) {
+            co_return std::unexpected(failure);
+        }
     }
     co_return std::move(stream);
 }

@@ -8,9 +8,15 @@ EventLoop::EventLoop(Shared& shared) : shared_(shared)
     servers_.reserve(shared.settings.servers.size());
     for (std::size_t i = 0; i < shared.settings.servers.size(); ++i) {
         const config::MailServer& settings = shared.settings.servers[i];
-        net::Resolver& resolver = resolver_for(settings.resolver);
+        using Sources = net::Resolver::Sources;
+        net::Resolver& resolver = resolver_for(settings.resolver, Sources::hosts_file_and_dns);
+        // NGINX: a client's name is what DNS says, whatever /etc/hosts has.
+        net::Resolver& client_resolver =
+            resolver_for(settings.resolver,
+                         settings.resolver.configured ? Sources::dns : Sources::hosts_file_and_dns);
         authenticators_.push_back(make_authenticator(i, resolver));
-        servers_.push_back({settings, shared.logs.servers[i], resolver, *authenticators_.back()});
+        servers_.push_back(
+            {settings, shared.logs.servers[i], resolver, client_resolver, *authenticators_.back()});
     }
     for (const listen::Socket& socket : shared.sockets) {
         const auto on_accept = [this, &socket](int descriptor, const SocketAddress& client) {
@@ -40,34 +46,36 @@ void EventLoop::stop()
 void EventLoop::accept(const listen::Socket& socket, int descriptor, const SocketAddress& client)
 {
     const listen::Endpoint& endpoint = socket.endpoint_of(descriptor);
-    session::Arrival arrival;
+    session::Arrival arrival{.seat = session::Seat(nullptr, nullptr)};
     arrival.client = std::make_unique<net::Stream>(loop_, descriptor);
     arrival.address = client;
     arrival.protocol = endpoint.protocol;
     arrival.listen_name = endpoint.name;
     arrival.number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed);
+    arrival.seat = session::Seat(this, [](void* self) { static_cast<EventLoop*>(self)->leave(); });
     ++sessions_;
-    net::spawn(serve(std::move(arrival), servers_[endpoint.server]));
+    net::spawn(session::run(std::move(arrival), servers_[endpoint.server]));
 }
 
-net::Task<> EventLoop::serve(session::Arrival arrival, const session::Server& server)
+void EventLoop::leave()
 {
-    co_await session::run(std::move(arrival), server);
     --sessions_;
     if (draining_ && sessions_ == 0) {
         loop_.stop();
     }
 }
 
-net::Resolver& EventLoop::resolver_for(const config::Resolver& settings)
+net::Resolver& EventLoop::resolver_for(const config::Resolver& settings,
+                                       net::Resolver::Sources sources)
 {
-    for (auto& [known, resolver] : resolvers_) {
-        if (known == settings) {
-            return *resolver;
+    for (const KnownResolver& known : resolvers_) {
+        if (known.settings == settings && known.sources == sources) {
+            return *known.resolver;
         }
     }
-    resolvers_.emplace_back(settings, std::make_unique<net::Resolver>(loop_, settings));
-    return *resolvers_.back().second;
+    resolvers_.push_back(
+        {settings, sources, std::make_unique<net::Resolver>(loop_, settings, sources)});
+    return *resolvers_.back().resolver;
 }
 
 std::shared_ptr<auth::HttpConnections> EventLoop::connections_to(const config::AuthHttp& service)

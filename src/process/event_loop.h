@@ -42,15 +42,20 @@ public:
 
 private:
     void accept(const listen::Socket& socket, int descriptor, const SocketAddress& client);
-    net::Task<> serve(session::Arrival arrival, const session::Server& server);
-    net::Resolver& resolver_for(const config::Resolver& settings);
+    void leave();
+    net::Resolver& resolver_for(const config::Resolver& settings, net::Resolver::Sources sources);
     std::unique_ptr<auth::Authenticator> make_authenticator(std::size_t server,
                                                             net::Resolver& resolver);
     std::shared_ptr<auth::HttpConnections> connections_to(const config::AuthHttp& service);
 
     Shared& shared_;
     net::Loop loop_;
-    std::vector<std::pair<config::Resolver, std::unique_ptr<net::Resolver>>> resolvers_;
+    struct KnownResolver {
+        config::Resolver settings;
+        net::Resolver::Sources sources;
+        std::unique_ptr<net::Resolver> resolver;
+    };
+    std::vector<KnownResolver> resolvers_;
     std::vector<std::pair<config::AuthHttp, std::shared_ptr<auth::HttpConnections>>> services_;
     std::vector<std::unique_ptr<auth::Authenticator>> authenticators_;
     std::vector<session::Server> servers_;

@@ -29,6 +29,12 @@ std::vector<std::shared_ptr<auth::UsersFile>> open_users(const config::Settings&
         }
         if (!users[i]) {
             users[i] = std::make_shared<auth::UsersFile>(file->path, logs.servers[i]);
+            // Bad lines are told now, and not when the first user fails to log in.
+            if (const auto read = users[i]->users(); !read) {
+                logs.servers[i].line(LogLevel::error,
+                                     "{}, nobody can log in with \"auth_file\" in {}", read.error(),
+                                     file->where.text());
+            }
         }
     }
     return users;

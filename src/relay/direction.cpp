@@ -12,7 +12,7 @@ constexpr std::uint8_t kBulkReads = 2;
 
 }  // namespace
 
-Direction::Outcome Direction::pump()
+Direction::Outcome Direction::pump(bool last)
 {
     if (ended_) {
         return Outcome::ended;
@@ -22,7 +22,9 @@ Direction::Outcome Direction::pump()
         Step step = pending_.empty() ? Step::moved : flush();
         if (step == Step::moved) {
             if (source_closed_ && piped_ == 0) {
-                sink_.shutdown_write();
+                if (!last) {
+                    sink_.shutdown_write();
+                }
                 ended_ = true;
                 return Outcome::ended;
             }

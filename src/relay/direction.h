@@ -30,7 +30,8 @@ public:
     {
     }
 
-    Outcome pump();
+    // `last`: the other direction has ended, and both streams are closed when this one does.
+    Outcome pump(bool last = false);
 
     std::uint64_t bytes() const { return bytes_; }  // written to the sink so far
     bool ended() const { return ended_; }

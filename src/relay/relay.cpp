@@ -25,8 +25,9 @@ net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::mi
 
     for (;;) {
         const std::uint64_t before = up.bytes() + down.bytes();
-        const Outcome up_outcome = up.pump();
-        const Outcome down_outcome = up_outcome == Outcome::failed ? Outcome::waiting : down.pump();
+        const Outcome up_outcome = up.pump(down.ended());
+        const Outcome down_outcome =
+            up_outcome == Outcome::failed ? Outcome::waiting : down.pump(up.ended());
         if (up_outcome == Outcome::failed || down_outcome == Outcome::failed) {
             // Whoever closed first has ended the session, however the other takes it.
             if (!half_closed) {

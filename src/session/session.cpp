@@ -106,7 +106,7 @@ net::Task<std::optional<Mailbox>> Login::talk()
     }
     if (peer_.protocol == config::Protocol::smtp) {
         peer_.client_host =
-            co_await client_host(server_.resolver, settings_, peer_.client_address, log_);
+            co_await client_host(server_.client_resolver, settings_, peer_.client_address, log_);
     }
     const bool welcome = co_await dialogue_->greet();
     if (!welcome) {
@@ -293,29 +293,41 @@ void log_end(const log::SessionLog& log, const relay::Result& result)
         log.number());
 }
 
+// The longest part of a session: it may idle for days, so its frame holds no more than it needs.
+net::Task<> relay_to_the_end(Seat seat, std::unique_ptr<net::Stream> client,
+                             std::unique_ptr<net::Stream> backend, net::Task<relay::Result> relayed,
+                             std::unique_ptr<log::SessionLog> log)
+{
+    const relay::Result result = co_await relayed;
+    log_end(*log, result);
+    // Both connections are closed before the seat is free.
+    client.reset();
+    backend.reset();
+    seat.reset();
+}
+
 }  // namespace
 
 net::Task<> run(Arrival arrival, const Server& server)
 {
-    const std::unique_ptr<net::Stream> client = std::move(arrival.client);
-    log::SessionLog log(server.logger, arrival.number, arrival.address.ip_text(),
-                        arrival.listen_name);
-    if (log.enabled(LogLevel::info)) {
+    std::unique_ptr<net::Stream> client = std::move(arrival.client);
+    auto log = std::make_unique<log::SessionLog>(server.logger, arrival.number,
+                                                 arrival.address.ip_text(), arrival.listen_name);
+    if (log->enabled(LogLevel::info)) {
         const std::string peer = arrival.address.is_unix() ? "unix:" : arrival.address.text();
         server.logger.write(LogLevel::info,
                             fmt::format("client {} connected to {}", peer, arrival.listen_name),
                             arrival.number);
     }
-    std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, server, log);
+    std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, server, *log);
     if (!mailbox) {
+        client.reset();  // before the seat is free
         co_return;
     }
-    // The relay takes over what was said ahead, and an idle session keeps nothing of it.
-    const std::unique_ptr<net::Stream> backend = std::move(mailbox->backend);
-    auto relayed = relay::run(*client, *backend, server.settings.proxy_timeout,
+    auto relayed = relay::run(*client, *mailbox->backend, server.settings.proxy_timeout,
                               std::move(mailbox->from_client), std::move(mailbox->from_backend));
-    const relay::Result result = co_await relayed;
-    log_end(log, result);
+    net::spawn(relay_to_the_end(std::move(arrival.seat), std::move(client),
+                                std::move(mailbox->backend), std::move(relayed), std::move(log)));
 }
 
 }  // namespace postern::session

@@ -17,20 +17,27 @@ namespace postern::session {
 struct Server {
     const config::MailServer& settings;
     log::Logger logger;
-    net::Resolver& resolver;
+    net::Resolver& resolver;         // of backends
+    net::Resolver& client_resolver;  // of clients' own names
     auth::Authenticator& authenticator;
 };
 
+// Held by a session for as long as it lives, whichever coroutine runs it; its deleter hears of the
+// end.
+using Seat = std::unique_ptr<void, void (*)(void*)>;
+
 // A client that has just been accepted.
 struct Arrival {
+    Seat seat;
     std::unique_ptr<net::Stream> client;
     SocketAddress address;
     config::Protocol protocol = config::Protocol::imap;
-    std::string listen_name;   // the listening address, as log lines have it
-    std::uint64_t number = 0;  // of the connection, "*N"
+    std::string_view listen_name;  // the listening address, as log lines have it
+    std::uint64_t number = 0;      // of the connection, "*N"
 };
 
-// One client, from accept to close. Never throws.
+// One client, from accept to close. Never throws. Ends when the client is logged in or gone: the
+// relay goes on by itself, in a frame that holds nothing of the login.
 net::Task<> run(Arrival arrival, const Server& server);
 
 }  // namespace postern::session

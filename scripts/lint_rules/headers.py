@@ -76,6 +76,6 @@ def _generated_flags(project):
         if (place / GENERATED).is_file():
             return [f"-I{place.relative_to(project.root)}"]
     subprocess.run(["cmake", "-S", ".", "-B", "build/lint/configured", "-DPOSTERN_TESTS=OFF",
-                    f"-DCMAKE_CXX_COMPILER={COMPILER}", "--log-level=WARNING"],
+                    f"-DCMAKE_CXX_COMPILER={COMPILER}", "--log-level=WARNING", "--no-warn-unused-cli"],
                    cwd=project.root, check=True, stdout=subprocess.DEVNULL)
     return ["-Ibuild/lint/configured/generated"]

@@ -105,7 +105,7 @@ LOGIN = [
     D("login_literal_in_pieces", [b"a LOGIN {3}\r\n", REPLY, b"b", b"ob", b" {6", b"}\r", b"\n", REPLY, b"s3", b"cret", b"\r\n", REPLY], ASKED),
     D("login_literal_pipelined", [b"a LOGIN {3}\r\nbob {6}\r\ns3cret\r\n", Replies(3)], ASKED),
     D("login_literal_with_crlf", [b"a LOGIN bob {8+}\r\ns3\r\ncret\r\n", REPLY], "H: Auth-Pass: s3%0D%0Acret"),
-    D("login_literal_user_with_crlf", [b"a LOGIN {5+}\r\nb\r\nob s3cret\r\n", REPLY], "H: Auth-User: b%0D%0Aob"),
+    D("login_literal_user_with_crlf", [b"a LOGIN {5+}\r\nb\r\nob s3cret\r\n", REPLY], "H: Auth-User: b%0D%0Aob", ends="any"),
     D("login_literal_with_nul", [b"a LOGIN {3+}\r\nb\0b s3cret\r\n", REPLY], "H: Auth-User: b%00b"),
     D("login_literal_bare_lf", [b"a LOGIN {3+}\nbob s3cret\n", REPLY], ASKED),
     D("login_literal_zero", [b"a LOGIN bob {0}\r\n", REPLY, b"\r\n", SILENCE], "S: + OK"),

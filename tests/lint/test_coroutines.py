@@ -60,6 +60,7 @@ def test_operands_that_are_destroyed_twice(tree, code, words):
     "auto [a, b] = pair; { co_return a; }",
     "for (const auto& [a, b] : pairs) { co_await b; }",
     "for (auto&& [a, b] : pairs) { co_await b; }",
+    "const auto& [a, b] = Pair{co_await c};",
     "[[nodiscard]] Task<> f() { co_return; }",
     "Task<> f(int x[3]) { co_return; }",
     "Task<> operator[](int x) { co_return; }",

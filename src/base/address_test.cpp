@@ -22,8 +22,8 @@ TEST(SocketAddress, UnixPathsMayFillTheirPlace)
     sockaddr_un unterminated{};
     unterminated.sun_family = AF_UNIX;
     std::memset(unterminated.sun_path, 'x', sizeof unterminated.sun_path);
-    const auto address = SocketAddress::from(reinterpret_cast<const sockaddr*>(&unterminated),
-                                             sizeof unterminated);
+    const auto address =
+        SocketAddress::from(reinterpret_cast<const sockaddr*>(&unterminated), sizeof unterminated);
     EXPECT_EQ(address.path(), std::string(sizeof unterminated.sun_path, 'x'));
 }
 

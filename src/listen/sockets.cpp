@@ -67,8 +67,8 @@ void set_options(int descriptor, const config::Listen& listen)
     if (listen.address.family() == AF_INET6) {
         set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, listen.ipv6only ? 1 : 0);
     }
-    // Connections inherit these from the socket that they are accepted on. Answers must not wait for the
-    // client's delayed acknowledgement (Nagle's algorithm).
+    // Connections inherit these from the socket that they are accepted on. Answers must not wait
+    // for the client's delayed acknowledgement (Nagle's algorithm).
     if (listen.address.is_ip()) {
         set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
     }

@@ -15,6 +15,8 @@ import sys
 
 from aiosmtpd.smtp import SMTP
 
+from programs import stop_with_parent
+
 SIZE_MAX = 50 << 20
 
 
@@ -52,6 +54,7 @@ def main():
         os.setgroups([])
         os.setgid(int(gid))
         os.setuid(int(uid))
+        stop_with_parent()  # which a change of user revokes
     os.umask(0o077)
     asyncio.run(serve(int(port), folder))
 

@@ -1,8 +1,10 @@
 """Servers as child processes: started, waited for and stopped."""
 
+import ctypes
 import os
 import pathlib
 import pwd
+import signal
 import socket
 import subprocess
 import time
@@ -13,6 +15,12 @@ STOP_SECONDS = 5
 
 class Failed(Exception):
     """Something that the person at the terminal has to know, as one sentence."""
+
+
+def stop_with_parent():
+    """No server outlives run-demo, even if that is killed: see PR_SET_PDEATHSIG in prctl(2)."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def unprivileged_account():
@@ -48,7 +56,8 @@ class Program:
         with open(self.log, "ab") as log:
             try:
                 self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log,
-                                                 stderr=log, start_new_session=True)
+                                                 stderr=log, start_new_session=True,
+                                                 preexec_fn=stop_with_parent)
             except OSError as error:
                 raise Failed(f"{self._name} can't be started: {error}") from error
         end = time.monotonic() + START_SECONDS

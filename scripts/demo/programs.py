@@ -78,13 +78,16 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     def stop(self):
-        if self.is_running():
-            self._process.terminate()
+        end = time.monotonic() + STOP_SECONDS
+        while self.is_running() and time.monotonic() < end:
+            self._process.terminate()  # again and again: Dovecot misses it while it starts
             try:
-                self._process.wait(STOP_SECONDS)
+                self._process.wait(0.5)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                pass
+        if self.is_running():
+            self._process.kill()
+            self._process.wait()
 
     def show_log(self):
         if self.log.exists():

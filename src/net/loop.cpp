@@ -49,6 +49,7 @@ Loop::~Loop()
 
 void Loop::run()
 {
+    stopping_ = false;
     while (!stopping_) {
         event_count_ =
             epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout_ms());

@@ -49,7 +49,6 @@ Loop::~Loop()
 
 void Loop::run()
 {
-    stopping_ = false;
     while (!stopping_) {
         event_count_ =
             epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout_ms());
@@ -64,6 +63,7 @@ void Loop::run()
         run_expired();
         run_next();
     }
+    stopping_ = false;  // it may be run again
 }
 
 void Loop::post(std::move_only_function<void()> work)

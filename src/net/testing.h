@@ -17,16 +17,12 @@ namespace postern::net {
 // Runs the loop until the task has ended.
 inline void run_to_the_end(Loop& loop, Task<> task)
 {
-    bool ended = false;
-    const auto last = [](Loop& running, Task<> first, bool& done) -> Task<> {
+    const auto last = [](Loop& running, Task<> first) -> Task<> {
         co_await first;
-        done = true;
         running.stop();
     };
-    spawn(last(loop, std::move(task), ended));
-    if (!ended) {
-        loop.run();
-    }
+    spawn(last(loop, std::move(task)));
+    loop.run();
 }
 
 // A stream and the peer's end of it, a plain descriptor.

@@ -14,6 +14,14 @@ using net::Task;
 class RelayTest : public testing::Test
 {
 protected:
+    // No relay outlives its test.
+    void TearDown() override
+    {
+        client_.close_peer();
+        backend_.close_peer();
+        wait_for_the_end();
+    }
+
     static Task<> keep(Task<Result> running, Result& result, bool& ended)
     {
         result = co_await running;

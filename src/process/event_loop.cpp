@@ -4,6 +4,7 @@ namespace postern::process {
 
 EventLoop::EventLoop(Shared& shared) : shared_(shared)
 {
+    ++shared.accepting_loops;
     loop_.set_connection_limit(shared.settings.events.worker_connections);
     servers_.reserve(shared.settings.servers.size());
     for (std::size_t i = 0; i < shared.settings.servers.size(); ++i) {
@@ -30,8 +31,15 @@ EventLoop::EventLoop(Shared& shared) : shared_(shared)
 void EventLoop::drain()
 {
     loop_.post([this] {
+        if (draining_) {
+            return;
+        }
         draining_ = true;
         listeners_.clear();
+        if (--shared_.accepting_loops == 0) {
+            // Nobody is kept waiting in a queue that nobody will ever look at.
+            shared_.sockets.clear();
+        }
         if (sessions_ == 0) {
             loop_.stop();
         }

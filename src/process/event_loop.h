@@ -21,10 +21,12 @@ namespace postern::process {
 struct Shared {
     const config::Settings& settings;
     const Logs& logs;
-    const std::vector<listen::Socket>& sockets;
+    // Closed when no loop accepts any more.
+    std::vector<listen::Socket>& sockets;
     auth::HashPool& hash_pool;
     // One a server{} with "auth_file", else null; servers with the same file share one.
     std::vector<std::shared_ptr<auth::UsersFile>> users;
+    std::atomic<unsigned> accepting_loops{0};
     std::atomic<std::uint64_t> connections{0};  // the last connection's number
 };
 

@@ -119,7 +119,6 @@ int run_worker(const config::Settings& settings, const Logs& logs, log::Targets&
             logs.main.write(LogLevel::notice, "gracefully shutting down");
             set_title("worker process is shutting down");
             threads->drain();
-            sockets.clear();  // nobody is kept waiting in a queue that nobody will ever look at
             if (settings.worker_shutdown_timeout.count() > 0 && !limit) {
                 limit = net::Clock::now() + settings.worker_shutdown_timeout;
             }

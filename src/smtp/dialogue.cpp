@@ -28,10 +28,12 @@ net::Task<bool> Dialogue::greet()
             log().set_action("in delay pipelining state");
             log().line(LogLevel::info, "client was rejected before greeting: \"{}\"",
                        escape_for_log(early.unread()));
+            client().deadline().set(settings().timeout);
             co_await client().write(kTooEarly);
             co_return false;
         }
     }
+    client().deadline().set(settings().timeout);  // the delay does not count
     const std::string text = greeting(settings().server_name);
     co_await client().write(text);
     co_return true;

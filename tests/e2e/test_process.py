@@ -293,3 +293,28 @@ def test_several_event_loops(server):
         assert client.recv(100) == b"+OK POP3 ready\r\n"
         client.close()
     assert len(proxy.log_lines(r"client .* connected to")) == 40
+
+
+def test_several_event_loops_quit_and_reload_under_traffic(server):
+    """Clients that come and go all the time: none is refused by a reload, all sessions outlive it, and
+    "quit" waits for the last of them."""
+    port = free_port()
+    proxy = server(mail(port), [port], kind="postern", main="worker_processes 4;")
+    living = [connect(port) for _ in range(40)]
+    for _ in range(3):
+        workers = set(proxy.workers())
+        assert proxy.run("-s", "reload").returncode == 0
+        for _ in range(50):
+            with connect(port) as client:
+                assert client.recv(100) == b"+OK POP3 ready\r\n"
+        wait_until(lambda: set(proxy.workers()) - workers, "a new worker runs")
+    for client in living:
+        assert client.recv(100) == b"+OK POP3 ready\r\n"
+    assert proxy.run("-s", "quit").returncode == 0
+    wait_until(lambda: not is_listening(port), "the listening socket is closed")
+    for client in living:
+        client.sendall(b"QUIT\r\n")
+        assert client.recv(100) == b"+OK\r\n"
+        client.close()
+    assert proxy.program.process.wait(15) == 0
+    assert not proxy.log_lines(r"\[(alert|emerg|crit|error)\]")

@@ -42,6 +42,7 @@ SERVERS = {
     "smtp_pass": ("smtp", "proxy_pass_error_message on; xclient off;"),
     "smtp_none_pass": ("smtp", "proxy_pass_error_message on; smtp_auth none;"),
     "smtp_delay": ("smtp", "smtp_greeting_delay 300ms;"),
+    "smtp_long_delay": ("smtp", "smtp_greeting_delay 2500ms; timeout 2s;"),
     "smtp_down": ("smtp", "auth_http 127.0.0.1:{closed_port}/auth;"),
     "smtp_hurry": ("smtp", "timeout 1s; auth_http_timeout 500ms;"),
 }

@@ -77,6 +77,7 @@ COMMANDS = [
     D("line_without_end", [b"x" * 5000], INVALID, ends="closed"),
     D("before_the_greeting", [b"NOOP\r\n", Replies(2)], OKAY, greeting=False),
     D("greeting_delay", [], "S: 220 mail.test ESMTP ready", "smtp_delay"),
+    D("greeting_delay_longer_than_the_timeout", [], "S: 220 mail.test ESMTP ready", "smtp_long_delay"),
     D("greeting_delay_early_talker", [b"EHLO spam\r\n"], "S: 503 5.5.0 Improper use of SMTP command pipelining", "smtp_delay", greeting=False, ends="closed"),
     D("greeting_delay_early_quit", [SHUT], "closed by the proxy", "smtp_delay", greeting=False, ends="closed"),
 ]

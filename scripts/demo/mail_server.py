@@ -8,9 +8,9 @@ import os
 import pathlib
 import pwd
 import shutil
-import subprocess
+import sys
 
-from .programs import Failed, Program, free_port, unprivileged_account
+from .programs import Failed, Program, free_ports, unprivileged_account
 
 CONFIGURATION = """\
 # A private Dovecot for `make run`, written by scripts/run-demo. Listens on loopback only.
@@ -88,15 +88,15 @@ MESSAGES = {
 
 
 class MailServer:
-    def __init__(self, folder, users):
+    def __init__(self, folder, users, user_lines):
         self._folder = folder
         self._account = unprivileged_account()
-        self.ports = {"imap": free_port(), "pop3": free_port(), "smtp": free_port()}
-        delivery_port = free_port()
+        imap, pop3, smtp, delivery_port = free_ports(0, 0, 0, 0)
+        self.ports = {"imap": imap, "pop3": pop3, "smtp": smtp}
         (folder / "mail").mkdir(parents=True)
         for user in users:
             self._fill_mailbox(user)
-        self._write_users(users)
+        (folder / "users").write_text(user_lines)
         configuration = folder / "dovecot.conf"
         configuration.write_text(self._configuration(delivery_port))
 
@@ -104,29 +104,14 @@ class MailServer:
         if not dovecot:
             raise Failed("there is no Dovecot: scripts/install-dependencies --run")
         delivery = pathlib.Path(__file__).with_name("delivery.py")
-        self._programs = [
+        self.programs = [
             Program("delivery",
-                    ["/usr/bin/python3", "-B", delivery, delivery_port, folder / "mail",
+                    [sys.executable, "-B", delivery, delivery_port, folder / "mail",
                      self._account.pw_uid, self._account.pw_gid],
                     [delivery_port], folder / "delivery.log"),
             Program("dovecot", [dovecot, "-F", "-c", configuration], self.ports.values(),
                     folder / "dovecot.log"),
         ]
-
-    def start(self):
-        for program in self._programs:
-            program.start()
-
-    def is_running(self):
-        return all(program.is_running() for program in self._programs)
-
-    def stop(self):
-        for program in reversed(self._programs):
-            program.stop()
-
-    def show_log(self):
-        for program in self._programs:
-            program.show_log()
 
     def _configuration(self, delivery_port):
         identity = ""
@@ -137,15 +122,6 @@ class MailServer:
                                     gid=self._account.pw_gid, delivery_port=delivery_port,
                                     identity=identity, chroot="chroot =" if identity else "",
                                     **self.ports)
-
-    def _write_users(self, users):
-        lines = []
-        for user, password in users.items():
-            made = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=password + "\n",
-                                  capture_output=True, text=True, check=True)
-            lines.append(f"{user}:{{SHA512-CRYPT}}{made.stdout.strip()}\n")
-        path = self._folder / "users"
-        path.write_text("".join(lines))
 
     def _fill_mailbox(self, user):
         home = self._folder / "mail" / user

@@ -1,10 +1,10 @@
 """What `make run` prints works when it is pasted, and nothing is left behind."""
 
+import imaplib
 import os
 import pathlib
 import re
 import shutil
-import imaplib
 import signal
 import socket
 import subprocess
@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from support.folder import temporary_folder
 from support.proxy import ROOT, postern_binary
 
 READY = "Ctrl-C stops everything"
@@ -144,7 +145,7 @@ def test_clients_that_stay_do_not_hold_it_up(demo):
 @pytest.mark.parametrize("name", ["delivery", "dovecot", "postern"])
 def test_if_a_server_dies_it_says_which_and_stops(demo, name):
     os.kill(demo.process_named({"delivery": "delivery.py", "dovecot": "dovecot -F",
-                                "postern": "postern -c"}[name]), signal.SIGKILL)
+                                "postern": "postern: master"}[name]), signal.SIGKILL)
     assert demo.process.wait(20) == 1
     assert f"run-demo: {name} has ended, killed by SIGKILL" in demo.output()
     demo.assert_gone()
@@ -187,41 +188,57 @@ def test_after_it_was_killed_the_next_one_cleans_up(demo):
     assert "Subject: Welcome" in demo.paste(demo.commands()[0])
 
 
-def run_to_the_end(folder, *arguments):
-    """A run that has its temporary folder in a place of its own, to see that nothing is left there."""
-    program = checkout(folder)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix="postern-", dir="/tmp"))  # short, for sockets
-    temporary.chmod(0o755)
-    try:
+def run_to_the_end(program, *arguments):
+    """A run that has a temporary directory of its own, to see that nothing is left there."""
+    with temporary_folder() as folder:
         run = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60,
-                             env={**os.environ, "TMPDIR": str(temporary)})
-        assert list(temporary.iterdir()) == []
-        assert processes_of(temporary) == {}
-        assert not (folder / ".postern-run").is_symlink()
-        return run
-    finally:
-        shutil.rmtree(temporary)
+                             env={**os.environ, "TMPDIR": folder})
+        assert os.listdir(folder) == []
+        assert processes_of(folder) == {}
+    assert not (program.parents[1] / ".postern-run").is_symlink()
+    return run
+
+
+def edit(file, old, new):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
 
 
 def test_check_pastes_the_commands_itself(tmp_path):
-    run = run_to_the_end(tmp_path, "--check", postern_binary())
-    assert run.returncode == 0, run.stderr
-    assert [line[:3] for line in run.stdout.splitlines()] == ["ok "] * 4
+    run = run_to_the_end(checkout(tmp_path), "--check", postern_binary())
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert [line.split()[:2] for line in run.stdout.splitlines()] == [
+        ["ok", "IMAP:"], ["ok", "POP3:"], ["ok", "SMTP:"], ["ok", "IMAP:"]]
 
 
-def test_check_fails_if_a_message_can_not_be_sent(tmp_path):
-    example = checkout(tmp_path / "broken").parents[1] / "conf/examples/demo.conf"
-    example.write_text(example.read_text().replace("proxy_smtp_auth on;", ""))
-    run = run_to_the_end_of(example)
+def test_check_fails_if_no_mail_can_be_sent(tmp_path):
+    program = checkout(tmp_path)
+    edit(tmp_path / "conf/examples/demo.conf", "proxy_smtp_auth on;", "proxy_smtp_auth off;")
+    run = run_to_the_end(program, "--check", postern_binary())
     assert run.returncode == 1
     assert "SMTP: Bob writes to Alice: this has not worked" in run.stderr
 
 
 def test_a_program_that_is_not_there_is_reported(tmp_path):
-    run = run_to_the_end(tmp_path, tmp_path / "missing")
+    run = run_to_the_end(checkout(tmp_path), tmp_path / "missing")
     assert run.returncode == 1
     assert "run make first" in run.stderr
 
 
-def test_what_postern_says_when_it_does_not_start_is_shown(tmp_path):
-    pass
+def test_why_postern_does_not_start_is_shown(tmp_path):
+    program = checkout(tmp_path)
+    edit(tmp_path / "conf/examples/demo.conf", "protocol imap;", "protocol telnet;")
+    run = run_to_the_end(program, postern_binary())
+    assert run.returncode == 1
+    assert "run-demo: postern has ended, with status 1" in run.stderr
+    assert 'unknown protocol "telnet"' in run.stderr
+
+
+def test_why_dovecot_does_not_start_is_shown(tmp_path):
+    program = checkout(tmp_path)
+    edit(tmp_path / "scripts/demo/mail_server.py", "protocols = imap pop3", "protocols = telnet pop3")
+    run = run_to_the_end(program, postern_binary())
+    assert run.returncode == 1
+    assert "run-demo: dovecot has ended, with status" in run.stderr
+    assert "telnet" in run.stderr

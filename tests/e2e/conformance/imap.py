@@ -238,7 +238,7 @@ SERVICE = [
     D("configured_headers", [LOGIN_LINE], "H: X-First: one value\\r\\n\nH: X-Second: 2\\r\\n\nH: \\r\\n", "imap_headers"),
     D("configured_uri", [LOGIN_LINE], "H: GET /mail/auth?a=b HTTP/1.0", "imap_uri"),
     D("configured_root", [LOGIN_LINE], "H: GET / HTTP/1.0", "imap_root"),
-    D("configured_question", [LOGIN_LINE], ("H: GET ?a=b HTTP/1.0", "H: Host: localhost\\r"), "imap_question"),
+    D("configured_question", [LOGIN_LINE], ("H: GET ?a=b HTTP/1.0", "H: Host: 127.0.0.1\\r"), "imap_question"),
     D("three_attempts", ["a LOGIN bob 1", "b LOGIN bob 2", "c LOGIN bob 3"], ("H: Auth-Login-Attempt: 3", "S: c OK backend"),
       service=[refusal("no", Auth_Wait=1), refusal("no", Auth_Wait=1), ok()]),
 ]

@@ -15,7 +15,7 @@ SERVERS = {
     "imap_down": ("imap", "auth_http 127.0.0.1:{closed_port}/auth;"),
     "imap_uri": ("imap", "auth_http 127.0.0.1:{service_port}/mail/auth?a=b;"),
     "imap_root": ("imap", "auth_http http://127.0.0.1:{service_port};"),
-    "imap_question": ("imap", "auth_http localhost:{service_port}?a=b;"),
+    "imap_question": ("imap", "auth_http 127.0.0.1:{service_port}?a=b;"),
     "imap_hurry": ("imap", "timeout 1s; auth_http_timeout 500ms;"),
     "pop3": ("pop3", ""),
     "pop3_all": ("pop3", "pop3_auth plain apop cram-md5 external;"),

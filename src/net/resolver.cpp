@@ -1,5 +1,6 @@
 #include "net/resolver.h"
 
+#include <arpa/nameser.h>
 #include <netdb.h>
 
 #include <algorithm>
@@ -35,6 +36,26 @@ ResolveError error_of(int status)
     default:
         return {.code = 5};  // refused, no server to be reached, ...
     }
+}
+
+// "1.0.0.127.in-addr.arpa" (RFC 1035 section 3.5), or nibbles below "ip6.arpa" (RFC 3596
+// section 2.5).
+std::string reverse_name(const SocketAddress& address)
+{
+    std::string name;
+    if (address.family() == AF_INET) {
+        const auto* bytes = reinterpret_cast<const unsigned char*>(&address.ipv4().sin_addr);
+        for (int i = 3; i >= 0; --i) {
+            name += std::to_string(bytes[i]) + ".";
+        }
+        return name + "in-addr.arpa";
+    }
+    const unsigned char* bytes = address.ipv6().sin6_addr.s6_addr;
+    for (int i = 15; i >= 0; --i) {
+        constexpr char kHex[] = "0123456789abcdef";
+        name += {kHex[bytes[i] & 15], '.', kHex[bytes[i] >> 4], '.'};
+    }
+    return name + "ip6.arpa";
 }
 
 }  // namespace
@@ -237,20 +258,22 @@ Task<std::expected<std::string, ResolveError>> Resolver::name(SocketAddress addr
     using Result = Pending<std::expected<std::string, ResolveError>>;
     const auto result = std::make_shared<Result>();
     auto* const argument = new std::shared_ptr<Result>(result);
-    const auto callback = [](void* owned, int status, int, hostent* answer) {
+    // Not ares_gethostbyaddr, which calls every failure "not found".
+    const auto callback = [](void* owned, int status, int, unsigned char* answer, int size) {
         const std::unique_ptr<std::shared_ptr<Result>> waiting(
             static_cast<std::shared_ptr<Result>*>(owned));
+        hostent* host = nullptr;
+        if (status == ARES_SUCCESS) {
+            status = ares_parse_ptr_reply(answer, size, nullptr, 0, AF_INET, &host);
+        }
         if (status != ARES_SUCCESS) {
             (*waiting)->deliver(std::unexpected(error_of(status)));
         } else {
-            (*waiting)->deliver(std::string(answer->h_name));
+            (*waiting)->deliver(std::string(host->h_name));
+            ares_free_hostent(host);
         }
     };
-    const void* bytes = address.family() == AF_INET
-                            ? static_cast<const void*>(&address.ipv4().sin_addr)
-                            : static_cast<const void*>(&address.ipv6().sin6_addr);
-    ares_gethostbyaddr(channel_, bytes, address.family() == AF_INET ? 4 : 16, address.family(),
-                       callback, argument);
+    ares_query(channel_, reverse_name(address).c_str(), ns_c_in, ns_t_ptr, callback, argument);
     arm();
     Result::Event event(*result, deadline);
     if (!co_await event) {

@@ -79,7 +79,9 @@ public:
     {
         owner_.loop_.add(descriptor, *this, 0);
     }
-    ~Socket() { owner_.loop_.remove(descriptor_, *this); }
+
+    // Before c-ares closes the descriptor: its number may be another socket's the next moment.
+    void leave() { owner_.loop_.remove(descriptor_, *this); }
 
     void want(bool readable, bool writable)
     {
@@ -140,6 +142,7 @@ Resolver::Resolver(Loop& loop, const config::Resolver& settings, Sources sources
     }
 }
 
+// Who waits for an answer is not woken up: it may need what has gone already.
 Resolver::~Resolver()
 {
     ares_destroy(channel_);
@@ -150,8 +153,11 @@ void Resolver::on_socket(void* self, ares_socket_t descriptor, int readable, int
     auto& resolver = *static_cast<Resolver*>(self);
     auto& socket = resolver.sockets_[descriptor];
     if (readable == 0 && writable == 0) {
-        // It may be the very socket whose event is being handled.
-        resolver.closed_.push_back(std::move(socket));
+        if (socket) {
+            socket->leave();
+            // It may be the very socket whose event is being handled.
+            resolver.closed_.push_back(std::move(socket));
+        }
         resolver.sockets_.erase(descriptor);
         return;
     }
@@ -228,7 +234,9 @@ Task<std::expected<Resolver::Addresses, ResolveError>> Resolver::addresses(std::
         const auto callback = [](void* owned, int status, int, ares_addrinfo* answer) {
             const std::unique_ptr<std::shared_ptr<Result>> waiting(
                 static_cast<std::shared_ptr<Result>*>(owned));
-            (*waiting)->deliver(read(status, answer));
+            if (status != ARES_EDESTRUCTION) {
+                (*waiting)->deliver(read(status, answer));
+            }
         };
         ares_addrinfo_hints hints{};
         hints.ai_family = !settings_.ipv6 ? AF_INET : !settings_.ipv4 ? AF_INET6 : AF_UNSPEC;
@@ -262,6 +270,9 @@ Task<std::expected<std::string, ResolveError>> Resolver::name(SocketAddress addr
     const auto callback = [](void* owned, int status, int, unsigned char* answer, int size) {
         const std::unique_ptr<std::shared_ptr<Result>> waiting(
             static_cast<std::shared_ptr<Result>*>(owned));
+        if (status == ARES_EDESTRUCTION) {
+            return;
+        }
         hostent* host = nullptr;
         if (status == ARES_SUCCESS) {
             status = ares_parse_ptr_reply(answer, size, nullptr, 0, AF_INET, &host);

@@ -24,7 +24,7 @@ struct ResolveError {
 };
 
 // Looks up names through DNS (c-ares), on one loop and without blocking it. Answers are kept for
-// their TTL.
+// their TTL. When it is destroyed, whoever still waits is left waiting.
 class Resolver
 {
 public:

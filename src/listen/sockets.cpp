@@ -95,18 +95,24 @@ void set_options(int descriptor, const config::Listen& listen)
     }
 }
 
-// A UNIX socket's file that nobody listens on is left over from a process that was killed.
+// A UNIX socket's file that nobody listens on is left over from a process that was killed. Any
+// other file refuses connections as well, and is somebody's.
 bool remove_stale(const SocketAddress& address)
 {
-    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const std::string path(address.path());
+    struct stat status{};
+    if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
+        return false;
+    }
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const bool refused =
         connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
     close(probe);
-    return refused && unlink(std::string(address.path()).c_str()) == 0;
+    return refused && unlink(path.c_str()) == 0;
 }
 
 // Returns a descriptor, or -1 and errno.
-int bind_once(const config::Listen& listen)
+int bind_once(const config::Listen& listen, Mode mode)
 {
     const int descriptor =
         socket(listen.address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -116,11 +122,17 @@ int bind_once(const config::Listen& listen)
     set_options(descriptor, listen);
     const SocketAddress& address = listen.address;
     int result = bind(descriptor, address.data(), address.size());
-    if (result != 0 && errno == EADDRINUSE && address.is_unix() && remove_stale(address)) {
-        result = bind(descriptor, address.data(), address.size());
+    if (result != 0 && errno == EADDRINUSE) {
+        const bool removed = address.is_unix() && remove_stale(address);
+        result = removed ? bind(descriptor, address.data(), address.size()) : -1;
+        errno = removed ? errno : EADDRINUSE;
     }
     if (result == 0 && address.is_unix()) {
-        chmod(std::string(address.path()).c_str(), 0666);  // NGINX: any local user may connect
+        const std::string path(address.path());
+        chmod(path.c_str(), 0666);  // NGINX: any local user may connect
+        if (mode == Mode::test) {
+            unlink(path.c_str());
+        }
     }
     if (result != 0 || ::listen(descriptor, listen.backlog) != 0) {
         const int error = errno;
@@ -150,8 +162,13 @@ Socket& Socket::operator=(Socket&& other) noexcept
 
 Socket::~Socket()
 {
+    close();
+}
+
+void Socket::close()
+{
     if (descriptor_ >= 0) {
-        close(descriptor_);
+        ::close(std::exchange(descriptor_, -1));
     }
 }
 
@@ -186,12 +203,14 @@ std::expected<std::vector<Socket>, std::string> open_sockets(const config::Setti
             const auto known = std::ranges::find(old, address, &Socket::address);
             if (known != old.end()) {
                 known->endpoints = std::move(plan.endpoints);
-                ::listen(known->descriptor(), plan.listen->backlog);  // it may have been changed
+                // What may have been changed; some options are for good.
+                set_options(known->descriptor(), *plan.listen);
+                ::listen(known->descriptor(), plan.listen->backlog);
                 sockets.push_back(std::move(*known));
                 old.erase(known);
                 continue;
             }
-            const int descriptor = bind_once(*plan.listen);
+            const int descriptor = bind_once(*plan.listen, mode);
             if (descriptor >= 0) {
                 Socket& socket = sockets.emplace_back(descriptor, address);
                 socket.endpoints = std::move(plan.endpoints);

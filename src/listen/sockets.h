@@ -30,6 +30,9 @@ public:
     Socket& operator=(Socket&& other) noexcept;
     ~Socket();
 
+    // Refuses connections from now on. Those that were accepted still know their endpoint.
+    void close();
+
     int descriptor() const { return descriptor_; }
     const SocketAddress& address() const { return address_; }
     // The endpoint of a connection that was accepted here.

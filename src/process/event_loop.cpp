@@ -1,5 +1,7 @@
 #include "process/event_loop.h"
 
+#include <algorithm>
+
 namespace postern::process {
 
 EventLoop::EventLoop(Shared& shared) : shared_(shared)
@@ -37,8 +39,9 @@ void EventLoop::drain()
         draining_ = true;
         listeners_.clear();
         if (--shared_.accepting_loops == 0) {
-            // Nobody is kept waiting in a queue that nobody will ever look at.
-            shared_.sockets.clear();
+            // Nobody is kept waiting in a queue that nobody will ever look at. Sessions that go on
+            // still name their endpoints in the log.
+            std::ranges::for_each(shared_.sockets, &listen::Socket::close);
         }
         if (sessions_ == 0) {
             loop_.stop();

@@ -21,10 +21,10 @@ net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::mi
     net::Deadline deadline(client.loop());
     End end = End::closed_by_client;
     bool half_closed = false;
+    std::uint64_t moved_before = 0;  // when the deadline was set
     using Outcome = Direction::Outcome;
 
     for (;;) {
-        const std::uint64_t before = up.bytes() + down.bytes();
         const Outcome up_outcome = up.pump(down.ended());
         const Outcome down_outcome =
             up_outcome == Outcome::failed ? Outcome::waiting : down.pump(up.ended());
@@ -47,7 +47,9 @@ net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::mi
             co_await client.loop().next_turn();
             continue;
         }
-        if (before != up.bytes() + down.bytes() || deadline.idle()) {
+        const std::uint64_t moved = up.bytes() + down.bytes();
+        if (moved != moved_before || deadline.idle()) {
+            moved_before = moved;
             const net::Clock::duration limit = half_closed ? kHalfClosedLimit : idle;
             deadline.set(std::min<net::Clock::duration>(limit, idle));
         }

@@ -170,13 +170,12 @@ int serve(const config::Options& options, process::Running running, log::Targets
     }
     redirect_standard_error(running.settings);
     const pid_t self = getpid();
-    const config::Settings settings = running.settings;
     process::Master master(options, std::move(running), targets);
     const int status = master.run();
     if (getpid() != self) {
         _exit(status);  // a worker: sessions that TERM has cut off are not unwound
     }
-    remove_unix_sockets(settings);
+    remove_unix_sockets(master.settings());
     unlink(pid_path.c_str());
     return status;
 }

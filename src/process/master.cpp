@@ -97,11 +97,12 @@ int Master::run()
         case SIGHUP:
             announce(signal.number, signal.sender);
             if (!ending_) {
-                reload();
-                if (restart_ && start_worker()) {
-                    return work();
+                if (reload()) {
+                    restart_ = false;
+                    if (start_worker()) {
+                        return work();
+                    }
                 }
-                restart_ = false;
             }
             break;
         case SIGUSR1:
@@ -219,23 +220,27 @@ bool Master::reap()
 
 // All is opened before anything that runs is touched: a configuration that is wrong changes
 // nothing.
-void Master::reload()
+bool Master::reload()
 {
     running_.logs.main.write(LogLevel::notice, "reconfiguring");
     auto loaded = config::load(options_);
     if (!loaded) {
         running_.logs.main.write(LogLevel::emerg, loaded.error().text);
-        return;
+        return false;
     }
     for (const config::Warning& warning : loaded->warnings) {
         running_.logs.main.write(warning.level, warning.text);
     }
     // What an old socket gives is only borrowed until all is well.
-    std::vector<listen::Socket> old = std::move(running_.sockets);
-    running_.sockets.clear();
     std::vector<listen::Socket> borrowed;
-    for (const listen::Socket& socket : old) {
-        borrowed.emplace_back(fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0), socket.address());
+    for (const listen::Socket& socket : running_.sockets) {
+        const int copy = fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0);
+        if (copy < 0) {
+            running_.logs.main.line(LogLevel::emerg, "fcntl(F_DUPFD_CLOEXEC) failed{}",
+                                    log::errno_text(errno));
+            return false;
+        }
+        borrowed.emplace_back(copy, socket.address());
     }
     const auto report = [this](LogLevel level, const std::string& text) {
         running_.logs.main.write(level, text);
@@ -244,13 +249,17 @@ void Master::reload()
         open_all(std::move(loaded->settings), targets_, borrowed, listen::Mode::serve, report);
     if (!next) {
         running_.logs.main.write(LogLevel::emerg, next.error());
-        running_.sockets = std::move(old);
-        return;
+        return false;
+    }
+    for (const listen::Socket& unwanted : borrowed) {
+        if (unwanted.address().is_unix()) {
+            unlink(std::string(unwanted.address().path()).c_str());
+        }
     }
     next->settings.pid = running_.settings.pid;  // NGINX: a pid file has its name for life
     running_ = std::move(*next);
     signal_workers(SIGQUIT);
-    restart_ = true;
+    return true;
 }
 
 void Master::signal_workers(int number)

@@ -30,6 +30,8 @@ public:
     // Runs until TERM, INT or QUIT. Returns the exit status; a worker's process returns from here
     // too.
     int run();
+    // Those of the last reload.
+    const config::Settings& settings() const { return running_.settings; }
 
 private:
     struct Worker {
@@ -43,7 +45,8 @@ private:
     int work();
     // True if this process has become a worker.
     bool reap();
-    void reload();
+    // False: the configuration is as it was.
+    bool reload();
     void signal_workers(int number);
     void announce(int number, pid_t sender) const;
 

@@ -191,6 +191,33 @@ def test_reload_with_a_wrong_configuration_changes_nothing(running):
         assert client.recv(100) == b"+OK POP3 ready\r\n"
 
 
+def test_reload_leaves_no_unix_socket_behind(server, folder):
+    old, new = os.path.join(folder, "old.sock"), os.path.join(folder, "new.sock")
+    port = free_port()
+    proxy = server(mail(port, f"server {{ listen unix:{old}; protocol imap; }}"), [port], kind="postern")
+    assert os.path.exists(old)
+    proxy.write(mail(port, f"server {{ listen unix:{new}; protocol imap; }}"))
+    assert proxy.run("-s", "reload").returncode == 0
+    wait_until(lambda: os.path.exists(new), "the new socket is there")
+    wait_until(lambda: not os.path.exists(old), "the old socket is gone")
+    proxy.stop()
+    assert not os.path.exists(new)
+
+
+def test_a_session_that_outlives_a_reload_is_logged_as_before(running):
+    worker = wait_until(running.workers, "a worker runs")[0]
+    with connect(running.ports[0]) as client:
+        assert client.recv(100) == b"+OK POP3 ready\r\n"
+        assert running.run("-s", "reload").returncode == 0
+        wait_until(lambda: running.log_lines(rf"{worker}#\d+: gracefully shutting down"), "the old worker knows")
+        client.sendall(b"USER alice\r\n")
+        assert client.recv(100) == b"+OK\r\n"
+        client.sendall(b"PASS x\r\n")
+        assert client.recv(100).startswith(b"-ERR")
+    where = rf'\[error\] {worker}#.*, client: 127.0.0.1, server: 127.0.0.1:{running.ports[0]}, login: "alice"'
+    wait_until(lambda: running.log_lines(where), "its server is named")
+
+
 def test_quit_lets_sessions_end(running):
     client = connect(running.ports[0])
     assert client.recv(100) == b"+OK POP3 ready\r\n"

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/assert.h"
 #include "base/text.h"
 #include "config/settings.h"
 #include "net/loop.h"
@@ -33,10 +33,10 @@ public:
                             .sin_zero = {}};
         socklen_t size = sizeof address;
         descriptor_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        EXPECT_EQ(::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+        POSTERN_ASSERT(::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+        ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size);
         address_ = SocketAddress::from(reinterpret_cast<sockaddr*>(&address), size);
-        EXPECT_EQ(loop.add(descriptor_, *this, EPOLLIN), 0);
+        POSTERN_ASSERT(loop.add(descriptor_, *this, EPOLLIN) == 0);
     }
     ~DnsServer() override
     {

@@ -1,5 +1,9 @@
 #include "relay/relay.h"
 
+#include <sys/ioctl.h>
+
+#include <filesystem>
+
 #include "net/testing.h"
 #include "relay/pipe_pool.h"
 
@@ -167,6 +171,11 @@ std::string pattern(std::size_t begin, std::size_t size)
     return text;
 }
 
+std::ptrdiff_t open_descriptors()
+{
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
 class BulkTest : public RelayTest, public testing::WithParamInterface<bool>
 {
 };
@@ -207,6 +216,13 @@ TEST_P(BulkTest, AllArrivesInOrder)
     to.close_peer();
     wait_for_the_end();
     EXPECT_EQ(GetParam() ? result_.bytes_from_client : result_.bytes_to_client, kBytes);
+    // The pipe that it took is back, and empty.
+    const auto descriptors = open_descriptors();
+    const Pipe pipe = PipePool::of_this_thread().take();
+    EXPECT_EQ(open_descriptors(), descriptors);
+    int left = -1;
+    EXPECT_EQ(::ioctl(pipe.read_end(), FIONREAD, &left), 0);
+    EXPECT_EQ(left, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Relay, BulkTest, testing::Bool());

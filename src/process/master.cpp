@@ -114,6 +114,9 @@ int Master::run()
             break;
         case SIGQUIT:
             announce(signal.number, signal.sender);
+            if (!ending_) {
+                wake_.reset();  // no worker is started any more, and none is killed
+            }
             ending_ = true;
             running_.sockets.clear();
             signal_workers(SIGQUIT);

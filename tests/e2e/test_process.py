@@ -232,6 +232,26 @@ def test_quit_lets_sessions_end(running):
     assert running.program.process.wait(15) == 0
 
 
+def test_quit_kills_no_session_because_another_worker_died(server):
+    port = free_port()
+    proxy = server(mail(port), [port], kind="postern")
+    with connect(port) as client:
+        assert client.recv(100) == b"+OK POP3 ready\r\n"
+        old = set(proxy.workers())
+        assert proxy.run("-s", "reload").returncode == 0
+        new = wait_until(lambda: set(proxy.workers()) - old, "a new worker runs").pop()
+        os.kill(new, signal.SIGKILL)
+        wait_until(lambda: proxy.log_lines(rf"worker process {new} exited on signal 9"), "its death is logged")
+        assert proxy.run("-s", "quit").returncode == 0
+        client.settimeout(1.5)  # it would have been replaced after a second
+        with pytest.raises(TimeoutError):
+            client.recv(100)
+        client.sendall(b"QUIT\r\n")
+        client.settimeout(5)
+        assert client.recv(100) == b"+OK\r\n"
+    assert proxy.program.process.wait(15) == 0
+
+
 def test_killed_worker_is_replaced(running):
     worker = wait_until(running.workers, "a worker runs")[0]
     os.kill(worker, signal.SIGKILL)

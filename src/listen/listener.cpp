@@ -40,6 +40,9 @@ void Listener::watch()
 {
     // Level-triggered: what is left in the queue wakes a loop again.
     watching_ = loop().add(descriptor_, *this, EPOLLIN | EPOLLEXCLUSIVE) == 0;
+    if (!watching_) {
+        arm(kPauseWithoutDescriptors);  // epoll_ctl(2): no memory, or too many watches
+    }
 }
 
 void Listener::pause()

@@ -26,9 +26,9 @@ protected:
     {
         listener_ = std::make_unique<Listener>(
             loop_, descriptor, "NAME", logger(file_target("log")),
-            [this](int descriptor, const SocketAddress& client) {
+            [this](int accepted, const SocketAddress& client) {
                 accepted_.push_back(client.text());
-                streams_.push_back(std::make_unique<net::Stream>(loop_, descriptor));
+                streams_.push_back(std::make_unique<net::Stream>(loop_, accepted));
             });
     }
     ~ListenerTest() override

@@ -10,7 +10,7 @@ namespace postern::listen {
 
 namespace {
 
-// Connections taken in a row before the sessions have their turn again.
+// Connections taken in a row, even if more wait, before the sessions have their turn again.
 constexpr int kAcceptsInARow = 64;
 // NGINX: accept_mutex_delay. After the descriptors ran out, some time for others to give theirs
 // back.
@@ -19,12 +19,13 @@ constexpr std::chrono::milliseconds kPauseWithoutDescriptors{500};
 }  // namespace
 
 Listener::Listener(net::Loop& loop, int descriptor, std::string name, log::Logger logger,
-                   OnAccept on_accept)
+                   Accepts accepts, OnAccept on_accept)
     : Timer(loop),
       descriptor_(descriptor),
       name_(std::move(name)),
       logger_(std::move(logger)),
-      on_accept_(std::move(on_accept))
+      on_accept_(std::move(on_accept)),
+      accepts_(accepts)
 {
     watch();
 }
@@ -54,7 +55,8 @@ void Listener::pause()
 
 void Listener::on_ready(std::uint32_t)
 {
-    for (int i = 0; i < kAcceptsInARow && accept_one(); ++i) {
+    const int most = accepts_ == Accepts::many ? kAcceptsInARow : 1;
+    for (int i = 0; i < most && accept_one(); ++i) {
     }
 }
 

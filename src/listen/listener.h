@@ -8,6 +8,10 @@
 
 namespace postern::listen {
 
+// How many waiting clients are taken at a wake-up ("multi_accept"): one, which spreads them over
+// the loops, or as many as there are, which costs fewer wake-ups.
+enum class Accepts : unsigned char { one, many };
+
 // Accepts connections on one listening socket for one event loop. Several loops may share the
 // socket: the kernel wakes one of them a connection.
 class Listener final : public net::Watcher, private net::Timer
@@ -17,7 +21,7 @@ public:
     using OnAccept = std::function<void(int descriptor, const SocketAddress& client)>;
 
     // Does not own `descriptor`. `name` is the listening address as log lines have it.
-    Listener(net::Loop& loop, int descriptor, std::string name, log::Logger logger,
+    Listener(net::Loop& loop, int descriptor, std::string name, log::Logger logger, Accepts accepts,
              OnAccept on_accept);
     ~Listener();
 
@@ -33,6 +37,7 @@ private:
     std::string name_;
     log::Logger logger_;
     OnAccept on_accept_;
+    Accepts accepts_;
     bool watching_ = false;
 };
 

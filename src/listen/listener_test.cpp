@@ -22,10 +22,10 @@ protected:
         address_ = name_of(listening_, getsockname);
         listen_on(listening_);
     }
-    void listen_on(int descriptor)
+    void listen_on(int descriptor, Accepts accepts = Accepts::many)
     {
         listener_ = std::make_unique<Listener>(
-            loop_, descriptor, "NAME", logger(file_target("log")),
+            loop_, descriptor, "NAME", logger(file_target("log")), accepts,
             [this](int accepted, const SocketAddress& client) {
                 accepted_.push_back(client.text());
                 streams_.push_back(std::make_unique<net::Stream>(loop_, accepted));
@@ -88,6 +88,29 @@ TEST_F(ListenerTest, MoreClientsThanItTakesInARow)
     }
     wait_until([&] { return accepted_.size() >= came.size(); });
     EXPECT_EQ(accepted_, came);
+}
+
+// How many clients of ten are taken in the round that takes most.
+TEST_F(ListenerTest, OneAtAWakeUpOrAllThatWait)
+{
+    const auto most_in_a_round = [this](Accepts accepts) {
+        listener_.reset();
+        accepted_.clear();
+        for (int i = 0; i < 10; ++i) {
+            come();
+        }
+        listen_on(listening_, accepts);
+        std::size_t before = 0;
+        std::size_t most = 0;
+        wait_until([&] {
+            most = std::max(most, accepted_.size() - before);
+            before = accepted_.size();
+            return before == 10;
+        });
+        return most;
+    };
+    EXPECT_EQ(most_in_a_round(Accepts::one), 1u);
+    EXPECT_EQ(most_in_a_round(Accepts::many), 10u);
 }
 
 TEST_F(ListenerTest, WhenTheLoopIsFullClientsAreTurnedAway)

@@ -21,12 +21,15 @@ EventLoop::EventLoop(Shared& shared) : shared_(shared)
         servers_.push_back(
             {settings, shared.logs.servers[i], resolver, client_resolver, *authenticators_.back()});
     }
+    const auto accepts =
+        shared.settings.events.multi_accept ? listen::Accepts::many : listen::Accepts::one;
     for (const listen::Socket& socket : shared.sockets) {
         const auto on_accept = [this, &socket](int descriptor, const SocketAddress& client) {
             accept(socket, descriptor, client);
         };
-        listeners_.push_back(std::make_unique<listen::Listener>(
-            loop_, socket.descriptor(), socket.address().text(), shared.logs.main, on_accept));
+        listeners_.push_back(
+            std::make_unique<listen::Listener>(loop_, socket.descriptor(), socket.address().text(),
+                                               shared.logs.main, accepts, on_accept));
     }
 }
 

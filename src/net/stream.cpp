@@ -172,14 +172,4 @@ Io Stream::finish_write(ssize_t result, bool short_write)
     return {.status = Io::Status::failed, .error = errno};
 }
 
-SocketAddress Stream::local_address() const
-{
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-    if (getsockname(descriptor_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
-        return {};
-    }
-    return SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size);
-}
-
 }  // namespace postern::net

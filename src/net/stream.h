@@ -56,7 +56,6 @@ public:
     // True after the peer has gone, even if its last bytes are still unread.
     bool hung_up() const { return hung_up_; }
     Loop& loop() const { return loop_; }
-    SocketAddress local_address() const;
 
 private:
     friend class StreamEvent;

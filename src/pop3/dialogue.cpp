@@ -21,17 +21,11 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
     log().set_action("in auth state");
     std::string user;  // named by USER, for the PASS that follows
     for (;;) {
-        const auto line = next_line(client().unread());
-        if (!line && !client().full()) {
-            co_await client().fill();
-            continue;
-        }
+        const std::optional<Line> line = co_await read_line();
         if (!line) {
-            log_too_long();
             co_await client().write(kInvalid);
             co_return std::nullopt;
         }
-        client().consume(line->consumed);
         const auto command =
             line->has_stray_cr() ? std::optional<Command>() : parse_command(line->text);
         if (command ? too_many_commands() : too_many_errors()) {

@@ -33,12 +33,6 @@ void block_signals()
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-void unblock_signals()
-{
-    const sigset_t set = handled();
-    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
-
 Signal wait_for_signal(std::optional<std::chrono::steady_clock::time_point> limit)
 {
     const sigset_t set = handled();

@@ -24,8 +24,6 @@ struct Signal {
 void block_signals();
 // Waits for one of them, or until `limit`.
 Signal wait_for_signal(std::optional<std::chrono::steady_clock::time_point> limit);
-// Without their blocks, for a program that is started from here.
-void unblock_signals();
 
 // "SIGHUP"
 std::string_view signal_name(int number);

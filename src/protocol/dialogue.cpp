@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/line.h"
 #include "sasl/challenge.h"
 
 namespace postern::protocol {
@@ -49,6 +48,22 @@ void DialogueBase::log_too_long()
                client().unread().size());
 }
 
+net::Task<std::optional<Line>> DialogueBase::read_line()
+{
+    for (;;) {
+        const std::optional<Line> line = next_line(client().unread());
+        if (line) {
+            client().consume(line->consumed);
+            co_return line;
+        }
+        if (client().full()) {
+            log_too_long();
+            co_return std::nullopt;
+        }
+        co_await client().fill();
+    }
+}
+
 bool DialogueBase::is_well_formed(const auth::Claim& claim)
 {
     const bool fits = fits_on_a_line(claim.login) && fits_on_a_line(claim.password.reveal());
@@ -75,17 +90,11 @@ net::Task<DialogueBase::SaslEnd> DialogueBase::run_sasl(sasl::Mechanism mechanis
     while (const auto* challenge = std::get_if<sasl::Prompt>(&step)) {
         const std::string text = fmt::format("{}{}\r\n", prompt, challenge->text);
         co_await client().write(text);
-        auto line = next_line(client().unread());
-        while (!line) {
-            if (client().full()) {
-                log_too_long();
-                co_return SaslEnd{.claim = std::nullopt, .too_long = true};
-            }
-            co_await client().fill();
-            line = next_line(client().unread());
+        const std::optional<Line> line = co_await read_line();
+        if (!line) {
+            co_return SaslEnd{.claim = std::nullopt, .too_long = true};
         }
         step = exchange.answer(line->text);
-        client().consume(line->consumed);
     }
     if (const auto* failure = std::get_if<sasl::Failure>(&step)) {
         log().write(LogLevel::info, failure->log_message());

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "auth/authenticator.h"
+#include "base/line.h"
 #include "base/mechanisms.h"
 #include "config/settings.h"
 #include "log/session_log.h"
@@ -72,6 +73,10 @@ protected:
     // The client's buffer is full and holds no whole command. What it holds may be a password: not
     // logged.
     void log_too_long();
+
+    // The client's next line, which is consumed: look at it before the next wait for the client.
+    // Nothing: it is longer than the buffer, which is logged, and the client has to be told.
+    net::Task<std::optional<Line>> read_line();
 
     // May this go to a backend at all? CR, LF and NUL have no place in a login name or password:
     // such a claim is refused, and logged.

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "config/settings.h"
 #include "http/response_head.h"
+#include "tls/client_context.h"
 
 namespace postern::auth {
 
@@ -23,6 +24,8 @@ struct HttpService {
     std::chrono::milliseconds timeout{};  // of connection, request and answer together
     unsigned keepalive = 0;               // idle connections kept; 0: one request a connection
     std::vector<std::pair<std::string, std::string>> headers;  // of "auth_http_header"
+    bool pass_client_cert = false;
+    const tls::ClientContext* tls = nullptr;  // of "https://", else null
 };
 
 // "GET URI HTTP/1.0" (1.1, which keeps the connection, with "auth_http_keepalive") and its headers,

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "config/settings.h"
 #include "log/session_log.h"
 #include "net/task.h"
+#include "tls/peer_certificate.h"
 
 namespace postern::auth {
 
@@ -34,6 +36,16 @@ struct Claim {
     std::string smtp_to;
 };
 
+// What TLS says of a client that is under it.
+struct PeerTls {
+    std::string protocol;  // "TLSv1.3"
+    std::string cipher;    // "TLS_AES_256_GCM_SHA384"
+    // "SUCCESS", "NONE" or "FAILED:reason"; empty with "ssl_verify_client off".
+    std::string verify;
+    // Of its certificate, if it was asked for one and has sent it.
+    std::optional<tls::PeerCertificate> certificate;
+};
+
 // Whose attempt it is.
 struct Peer {
     config::Protocol protocol = config::Protocol::imap;
@@ -41,6 +53,7 @@ struct Peer {
     std::string client_ip;    // as text; "unix:" for a UNIX socket
     std::string client_host;  // SMTP: a verified name, "[UNAVAILABLE]" or "[TEMPUNAVAIL]"
     unsigned attempt = 1;     // of this connection
+    std::optional<PeerTls> tls;  // nothing: the connection is not encrypted
 };
 
 // Accepted: where the mailbox is and how to log in to it.
@@ -50,6 +63,11 @@ struct Mailbox {
     std::string login;
     Secret password;
     bool has_password = false;
+    // What this user's connection to the mailbox is to be, where it differs from "proxy_ssl" and
+    // its kin.
+    std::optional<config::ProxySsl> ssl;
+    std::optional<bool> ssl_verify;
+    std::string ssl_name;  // to be in the mailbox server's certificate; empty: not said
 };
 
 // A "no" for the client to read. Held back for `wait`, after which the client may try again;

@@ -45,6 +45,7 @@ struct Listen {
     SocketAddress address;
     Protocol protocol = Protocol::imap;  // what is spoken here, from "protocol" or the port
     bool ssl = false;
+    bool default_server = false;  // for clients that ask for no name we know
     bool proxy_protocol = false;
     bool bind = false;
     int backlog = 511;
@@ -64,12 +65,13 @@ struct AuthHttp {
     std::uint16_t port = 80;  // 0 for unix:
     std::string unix_path;    // of "unix:PATH", else empty
     std::string uri = "/";    // "/path?query"
+    bool https = false;
     Location where;
 
     bool operator==(const AuthHttp& other) const
     {
         return host == other.host && port == other.port && unix_path == other.unix_path &&
-               uri == other.uri;
+               uri == other.uri && https == other.https;
     }
 };
 
@@ -102,23 +104,107 @@ struct Resolver {
     bool operator==(const Resolver&) const = default;
 };
 
-// The ssl_* directives. Only servers with "listen ... ssl" or "starttls on|only" use them.
-struct Ssl {
-    std::vector<std::string> certificates;  // absolute paths or "data:..."
-    std::vector<std::string> certificate_keys;
-    std::vector<std::string> protocols;
-    std::string ciphers;
-    bool prefer_server_ciphers = false;
-    std::string session_cache;
-    seconds session_timeout{300};
+// What is loaded or made later, by tls/, and where it was written: errors name that place.
+// Two are equal if they say the same, wherever it stands.
+struct Written {
+    std::string text;  // empty: not written
+    Location where;
+
+    bool operator==(const Written& other) const { return text == other.text; }
 };
+
+// "ssl_conf_command" and its kin: NAME VALUE as in OpenSSL's configuration files.
+struct SslCommand {
+    std::string name;
+    Written value;
+
+    bool operator==(const SslCommand&) const = default;
+};
+
+// A certificate with its chain, and its key: files (absolute paths), or "data:PEM".
+struct SslPair {
+    Written certificate;
+    Written key;  // also "engine:NAME:ID" or "store:URI"; empty: none was written
+
+    bool operator==(const SslPair&) const = default;
+};
+
+// "ssl_session_cache": one part for the process, and one that workers share.
+struct SslSessionCache {
+    enum class Own : unsigned char {
+        off,   // resumption is refused openly
+        none,  // it is offered, but nothing is kept
+        builtin
+    };
+    Own own = Own::none;
+    unsigned builtin_sessions = 0;  // 0: OpenSSL's default
+    std::string zone;               // of "shared:NAME:SIZE", else empty
+    std::size_t zone_bytes = 0;
+    Location where;  // of the directive
+
+    bool operator==(const SslSessionCache& other) const
+    {
+        return own == other.own && builtin_sessions == other.builtin_sessions &&
+               zone == other.zone && zone_bytes == other.zone_bytes;
+    }
+};
+
+enum class VerifyClient : unsigned char { off, on, optional, optional_no_ca };
+
+// The ssl_* directives: TLS where we are the server. Only servers with "listen ... ssl" or
+// "starttls on|only" use them.
+struct Ssl {
+    std::vector<SslPair> pairs;  // empty: a self-signed certificate is made
+    Written password_file;       // absolute path: pass phrases for the keys, one a line
+    std::vector<std::string> protocols;  // "TLSv1.2", "TLSv1.3", ...
+    Written ciphers;
+    bool prefer_server_ciphers = false;
+    Written ecdh_curve;  // "auto" or a list
+    Written dhparam;     // absolute path, or empty
+    SslSessionCache session_cache;
+    seconds session_timeout{300};
+    bool session_tickets = true;
+    std::vector<Written> session_ticket_keys;  // absolute paths
+    VerifyClient verify_client = VerifyClient::off;
+    Location verify_client_where;
+    unsigned verify_depth = 1;
+    Written client_certificate;   // absolute path: trusted, and named to clients
+    Written trusted_certificate;  // absolute path: trusted
+    Written crl;                  // absolute path
+    std::vector<SslCommand> conf_commands;
+};
+
+// proxy_ssl_* and auth_http_ssl_*: TLS where we are the client.
+struct ClientSsl {
+    bool verify = false;
+    bool verify_is_written = false;  // by the administrator, in either sense
+    unsigned verify_depth = 1;
+    std::string name;          // to be in the peer's certificate, and asked for; empty: the host
+    bool server_name = false;  // is the name asked for (Server Name Indication)?
+    Written trusted_certificate;  // absolute path; empty: those that the system trusts
+    Written crl;                  // absolute path
+    SslPair pair;                 // our own certificate, if any
+    Written password_file;        // absolute path
+    std::vector<std::string> protocols;
+    Written ciphers;
+    bool session_reuse = true;
+    std::vector<SslCommand> conf_commands;
+
+    bool operator==(const ClientSsl&) const = default;
+};
+
+// "proxy_ssl": how the connection to a mailbox server is protected.
+enum class ProxySsl : unsigned char { off, on, starttls };
 
 // One server { } block, with all that it inherits.
 struct MailServer {
     Location where;  // of its "{"
     std::vector<Listen> listens;
 
-    std::string server_name;
+    std::string server_name;  // how we call ourselves
+    // All names of "server_name", lower case, which clients may ask for in TLS: exact ones and
+    // "*.DOMAIN". Not those that the host name stands in for.
+    std::vector<std::string> names;
     milliseconds timeout{};
     unsigned max_errors = 0;
     unsigned max_commands = 0;  // commands before login that are well-formed; ours
@@ -146,12 +232,17 @@ struct MailServer {
     unsigned auth_http_keepalive = 0;  // ours: idle connections kept to the service, per event
                                        // loop; 0: NGINX's HTTP/1.0, one request a connection
     std::vector<std::pair<std::string, std::string>> auth_http_headers;
+    bool auth_http_pass_client_cert = false;
+    ClientSsl auth_http_ssl;
 
     std::size_t proxy_buffer = 0;
     milliseconds proxy_timeout{};
     bool proxy_pass_error_message = false;
     bool proxy_smtp_auth = false;
     bool xclient = false;
+    ProxySsl proxy_ssl = ProxySsl::off;
+    Location proxy_ssl_where;
+    ClientSsl proxy_ssl_settings;
 
     Ssl ssl;
 };

@@ -8,18 +8,14 @@
 #include <string_view>
 
 #include "base/address.h"
+#include "base/io.h"
 #include "net/deadline.h"
 #include "net/loop.h"
 #include "net/task.h"
 
 namespace postern::net {
 
-struct Io {
-    enum class Status : unsigned char { done, would_block, closed, failed };
-    Status status = Status::done;
-    std::size_t bytes = 0;
-    int error = 0;  // errno value, if failed
-};
+using postern::Io;
 
 class StreamEvent;
 
@@ -42,6 +38,20 @@ public:
     static Task<std::expected<std::unique_ptr<Stream>, int>> connect(Loop& loop,
                                                                      SocketAddress address,
                                                                      Deadline& deadline);
+
+    // Why a TLS handshake failed.
+    struct TlsFailure {
+        enum class Reason : unsigned char { closed, failed, timed_out };
+        Reason reason = Reason::failed;
+        std::string text;  // for the log: "SSL_do_handshake() failed (SSL: ...)"
+    };
+
+    // Runs a TLS handshake, after which all that is read and written goes through TLS. What the
+    // peer has sent before must have been read, or belong to the handshake. The stream is of no use
+    // after a failure. Many handshakes at once don't keep other sessions waiting.
+    Task<std::expected<void, TlsFailure>> start_tls(tls::SslPtr ssl, Deadline& deadline);
+    // Null while it is plain.
+    const tls::Connection* tls() const { return tls_.get(); }
 
     Io read(std::span<char> space);
     Io write(std::string_view bytes);

@@ -10,6 +10,7 @@
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "net/task.h"
+#include "tls/client_context.h"
 
 namespace postern::session {
 
@@ -20,6 +21,7 @@ struct Server {
     net::Resolver& resolver;         // of backends
     net::Resolver& client_resolver;  // of clients' own names
     auth::Authenticator& authenticator;
+    const tls::ClientContext* for_backends = nullptr;  // null: no TLS to them
 };
 
 // Held by a session for as long as it lives, whichever coroutine runs it; its deleter hears of the

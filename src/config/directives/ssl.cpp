@@ -32,18 +32,25 @@ bool is_file(std::string_view text)
            !text.starts_with("store:");
 }
 
-template <auto kMember>
-Outcome file_list(Entry& entry)
+// The n-th key belongs to the n-th certificate; either may be written first.
+template <Written SslPair::* kHalf>
+Outcome pair_half(Entry& entry)
 {
     const std::string& text = entry.argument(0);
     if (text.empty()) {
         return entry.invalid("value", "a file's name");
     }
-    auto& list = entry.field(kMember);
-    if (entry.first()) {
-        list.clear();
+    auto& pairs = entry.field(&Ssl::pairs);
+    if (entry.first_of({"ssl_certificate", "ssl_certificate_key"})) {
+        pairs.clear();
     }
-    list.push_back(is_file(text) ? entry.below_directory(text) : text);
+    auto free = std::ranges::find_if(pairs, [](const SslPair& pair) {
+        return (pair.*kHalf).text.empty();
+    });
+    if (free == pairs.end()) {
+        free = pairs.insert(free, SslPair{});
+    }
+    (*free).*kHalf = {is_file(text) ? entry.below_directory(text) : text, entry.where()};
     return {};
 }
 
@@ -70,8 +77,7 @@ Outcome protocols(Entry& entry)
     return {};
 }
 
-// "shared:NAME:SIZE"
-Outcome check_zone(std::string_view word)
+Outcome shared_zone(SslSessionCache& cache, std::string_view word)
 {
     const std::string_view zone = word.substr(word.find(':') + 1);
     const std::size_t colon = zone.find(':');
@@ -85,39 +91,56 @@ Outcome check_zone(std::string_view word)
     if (*bytes < 8 * kPageBytes) {
         return std::unexpected(fmt::format("session cache \"{}\" is too small", word));
     }
+    cache.zone = zone.substr(0, colon);
+    cache.zone_bytes = *bytes;
     return {};
 }
 
-// One part for each process and one shared; a repeated directive replaces the parts it names.
+// A repeated directive replaces the parts it names.
 Outcome session_cache(Entry& entry)
 {
-    std::string& text = entry.field(&Ssl::session_cache);
-    std::string own;
-    std::string shared;
-    if (!entry.first()) {
-        const std::size_t space = text.find(' ');
-        (text.starts_with("shared:") ? shared : own) = text.substr(0, space);
-        shared = space == std::string::npos ? shared : text.substr(space + 1);
+    constexpr std::string_view kBuiltin = "builtin:";
+    auto& cache = entry.field(&Ssl::session_cache);
+    if (entry.first()) {
+        cache = {};
     }
+    cache.where = entry.where();
     for (const std::string& word : entry.arguments()) {
         if (word.starts_with("shared:")) {
-            if (auto checked = check_zone(word); !checked) {
-                return checked;
+            if (auto read = shared_zone(cache, word); !read) {
+                return read;
             }
-            shared = word;
             continue;
         }
-        const bool sized = word.starts_with("builtin:") &&
-                           parse_number<std::uint32_t>(std::string_view(word).substr(8));
-        if (word != "off" && word != "none" && word != "builtin" && !sized) {
+        const auto sessions =
+            word.starts_with(kBuiltin)
+                ? parse_number<std::uint32_t>(std::string_view(word).substr(kBuiltin.size()))
+                : std::nullopt;
+        if (word == "off") {
+            cache.own = SslSessionCache::Own::off;
+        } else if (word == "none") {
+            cache.own = SslSessionCache::Own::none;
+        } else if (word == "builtin" || sessions) {
+            cache.own = SslSessionCache::Own::builtin;
+            cache.builtin_sessions = sessions.value_or(0);
+        } else {
             return std::unexpected(
                 fmt::format("invalid session cache \"{}\" (off, none, builtin, "
                             "builtin:SIZE or shared:NAME:SIZE is wanted)",
                             word));
         }
-        own = word;
     }
-    text = own.empty() || shared.empty() ? own + shared : own + " " + shared;
+    return {};
+}
+
+// For OpenSSL to read, later.
+template <Written Ssl::* kMember>
+Outcome for_openssl(Entry& entry)
+{
+    if (has_control(entry.argument(0))) {
+        return entry.invalid("value", "text without control characters");
+    }
+    entry.field(kMember) = {entry.argument(0), entry.where()};
     return {};
 }
 
@@ -134,7 +157,7 @@ constexpr Directive kDirectives[] = {
     {.name = "ssl_certificate",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = file_list<&Ssl::certificates>,
+     .set = pair_half<&SslPair::certificate>,
      .syntax = "FILE | data:PEM",
      .default_text = "none",
      .doc = "A certificate with its chain, in PEM. Relative to the configuration's directory.",
@@ -142,7 +165,7 @@ constexpr Directive kDirectives[] = {
     {.name = "ssl_certificate_key",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = file_list<&Ssl::certificate_keys>,
+     .set = pair_half<&SslPair::key>,
      .syntax = "FILE | data:PEM | engine:NAME:ID | store:URI",
      .default_text = "none",
      .doc = "The key of the certificate written at the same place in the list of those.",
@@ -158,7 +181,7 @@ constexpr Directive kDirectives[] = {
     {.name = "ssl_ciphers",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = text<&Ssl::ciphers>,
+     .set = for_openssl<&Ssl::ciphers>,
      .initial = "HIGH:!aNULL:!MD5",
      .syntax = "CIPHERS",
      .doc = "Ciphers up to TLS 1.2, as OpenSSL writes them."},

@@ -33,6 +33,14 @@ Conversation::~Conversation()
     wipe(buffer_.get(), capacity_);
 }
 
+std::size_t Conversation::discard()
+{
+    const std::size_t bytes = end_ - begin_;
+    wipe(buffer_.get(), capacity_);
+    begin_ = end_ = 0;
+    return bytes;
+}
+
 // Tries once without waiting. False: there is nothing yet.
 bool Conversation::fill_now()
 {
@@ -81,7 +89,7 @@ bool Conversation::write_now(std::string_view& text)
             throw Disconnected{Disconnected::Reason::failed, io.error};
         }
     }
-    return true;
+    return stream_.flushed();
 }
 
 Task<> Conversation::wait_to_write(std::string_view text)

@@ -36,6 +36,8 @@ public:
     // What the peer has sent and nobody has consumed. Valid until the next `fill` or `consume`.
     std::string_view unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
     void consume(std::size_t bytes) { begin_ += bytes; }
+    // Forgets what is unread: how many bytes it was.
+    std::size_t discard();
     // No more fits: if `unread` holds nothing complete, the peer has sent too much.
     bool full() const { return end_ - begin_ >= limit_; }
 

@@ -9,6 +9,8 @@
 
 #include "base/assert.h"
 
+#include "tls/workspace.h"
+
 namespace postern::net {
 
 void Timer::arm(Clock::time_point when)
@@ -62,6 +64,7 @@ void Loop::run()
         event_count_ = 0;
         run_expired();
         run_next();
+        run_patient();
     }
     stopping_ = false;  // it may be run again
 }
@@ -122,7 +125,7 @@ void Loop::forget(const Watcher& watcher)
 
 int Loop::timeout_ms() const
 {
-    if (!next_.empty()) {
+    if (!next_.empty() || !patient_.empty()) {
         return 0;
     }
     if (heap_.empty()) {
@@ -154,6 +157,23 @@ void Loop::run_next()
         handle.resume();
     }
     running_next_.clear();
+}
+
+void Loop::run_patient()
+{
+    if (!patient_.empty()) {
+        const auto handle = patient_.front();
+        patient_.pop_front();
+        handle.resume();
+    }
+}
+
+tls::Workspace& Loop::tls_workspace()
+{
+    if (!tls_workspace_) {
+        tls_workspace_ = std::make_unique<tls::Workspace>();
+    }
+    return *tls_workspace_;
 }
 
 void Loop::queue(Timer& timer)

@@ -7,11 +7,16 @@
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
+
+namespace postern::tls {
+struct Workspace;
+}
 
 namespace postern::net {
 
@@ -103,6 +108,20 @@ public:
     };
     NextTurn next_turn() { return NextTurn{*this}; }
 
+    // co_await loop.patient_turn(): for what costs much at a time, as a handshake's arithmetic
+    // does. Of those who wait here one a turn goes on, after all that is ready: however many they
+    // are, nobody else waits for more than one of them.
+    struct PatientTurn {
+        Loop& loop;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> self) const { loop.patient_.push_back(self); }
+        void await_resume() const noexcept {}
+    };
+    PatientTurn patient_turn() { return PatientTurn{*this}; }
+
+    // What streams under TLS borrow; made when it is first needed.
+    tls::Workspace& tls_workspace();
+
 private:
     friend class Timer;
     friend class Stream;
@@ -119,6 +138,7 @@ private:
     int timeout_ms() const;
     void run_expired();
     void run_next();
+    void run_patient();
     void run_posted();
     void queue(Timer& timer);
     void unqueue(Timer& timer);
@@ -136,6 +156,8 @@ private:
     std::vector<Entry> heap_;
     std::vector<std::coroutine_handle<>> next_;
     std::vector<std::coroutine_handle<>> running_next_;
+    std::deque<std::coroutine_handle<>> patient_;
+    std::unique_ptr<tls::Workspace> tls_workspace_;
     Wakeup wakeup_{*this};
     std::mutex posted_mutex_;
     std::vector<std::move_only_function<void()>> posted_;

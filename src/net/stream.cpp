@@ -8,7 +8,11 @@
 #include <cerrno>
 #include <utility>
 
+#include "log/logger.h"
+
 namespace postern::net {
+
+using log::errno_text;
 
 Stream::Stream(Loop& loop, int descriptor, State state)
     : loop_(loop), descriptor_(descriptor), writable_(state == State::connected)
@@ -21,6 +25,9 @@ Stream::Stream(Loop& loop, int descriptor, State state)
 
 Stream::~Stream()
 {
+    if (tls_) {
+        tls_->close();
+    }
     --loop_.connections_;
     loop_.forget(*this);
     close(descriptor_);  // which takes it out of epoll, as nobody else has it
@@ -82,12 +89,68 @@ void Stream::on_ready(std::uint32_t events)
     if (events & EPOLLOUT) {
         writable_ = true;
     }
+    flush();
     if (const auto waiter = std::exchange(waiter_, {})) {
         waiter.resume();
     }
 }
 
+Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl, Deadline& deadline)
+{
+    tls::Transport& transport = *this;
+    tls_ = std::make_unique<tls::Connection>(std::move(ssl), transport, loop_.tls_workspace());
+    using Reason = TlsFailure::Reason;
+    for (;;) {
+        if (readable_) {
+            co_await loop_.patient_turn();
+        }
+        const Io io = tls_->handshake();
+        switch (io.status) {
+        case Io::Status::done:
+            co_return std::expected<void, TlsFailure>();
+        case Io::Status::closed:
+            co_return std::unexpected(
+                TlsFailure{Reason::closed, "peer closed connection in SSL handshake"});
+        case Io::Status::failed:
+            if (tls_->error().empty()) {
+                co_return std::unexpected(
+                    TlsFailure{Reason::failed, "recv() or send() failed" + errno_text(io.error)});
+            }
+            co_return std::unexpected(TlsFailure{Reason::failed, tls_->error()});
+        case Io::Status::would_block:
+            break;
+        }
+        StreamEvent event(*this, deadline);
+        if (!co_await event) {
+            co_return std::unexpected(
+                TlsFailure{Reason::timed_out, "SSL handshake timed out" + errno_text(ETIMEDOUT)});
+        }
+    }
+}
+
 Io Stream::read(std::span<char> space)
+{
+    return tls_ ? tls_->read(space) : receive(space);
+}
+
+Io Stream::write(std::string_view bytes)
+{
+    return tls_ ? tls_->write(bytes) : send(bytes);
+}
+
+// What waits under TLS goes out, and then the end, if it was asked for.
+void Stream::flush()
+{
+    if (tls_ && writable_ && !tls_->flushed()) {
+        tls_->flush();
+    }
+    if (shutting_down_ && flushed()) {
+        shutting_down_ = false;
+        shutdown(descriptor_, SHUT_WR);
+    }
+}
+
+Io Stream::receive(std::span<char> space)
 {
     if (!readable_) {
         return {.status = Io::Status::would_block};
@@ -99,21 +162,25 @@ Io Stream::read(std::span<char> space)
     return finish_read(result, result > 0 && static_cast<std::size_t>(result) < space.size());
 }
 
-Io Stream::write(std::string_view bytes)
+Io Stream::send(std::string_view bytes)
 {
     if (!writable_) {
         return {.status = Io::Status::would_block};
     }
     ssize_t result;
     do {
-        result = send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        result = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     } while (result < 0 && errno == EINTR);
     return finish_write(result, result >= 0 && static_cast<std::size_t>(result) < bytes.size());
 }
 
 void Stream::shutdown_write()
 {
-    shutdown(descriptor_, SHUT_WR);
+    if (tls_) {
+        tls_->close();
+    }
+    shutting_down_ = true;
+    flush();
 }
 
 Io Stream::splice_to(int pipe, std::size_t bytes)

@@ -12,6 +12,7 @@
 #include "net/deadline.h"
 #include "net/loop.h"
 #include "net/task.h"
+#include "tls/connection.h"
 
 namespace postern::net {
 
@@ -21,8 +22,9 @@ class StreamEvent;
 
 // A connected socket, the one thing that sessions read and write. Registered with its loop once,
 // for both directions, edge-triggered; what epoll said is remembered, so that no call is made that
-// would block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again.
-class Stream final : public Watcher
+// would block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again. It is
+// plain until `start_tls`; those who read and write need not care.
+class Stream final : public Watcher, private tls::Transport
 {
 public:
     enum class State : unsigned char { connected, connecting };
@@ -57,11 +59,14 @@ public:
     Io write(std::string_view bytes);
     // Says that no more will be written; what was, still arrives.
     void shutdown_write();
+    // Has all that was written left this process? Under TLS a part may still wait for the socket;
+    // it is sent when that becomes writable, which is an event.
+    bool flushed() const { return !tls_ || tls_->flushed(); }
 
     // Moves bytes between a plain stream and a pipe inside the kernel, as splice(2).
     Io splice_to(int pipe, std::size_t bytes);
     Io splice_from(int pipe, std::size_t bytes);
-    bool can_splice() const { return true; }  // a stream under TLS can't
+    bool can_splice() const { return !tls_; }
 
     // True after the peer has gone, even if its last bytes are still unread.
     bool hung_up() const { return hung_up_; }
@@ -71,15 +76,20 @@ private:
     friend class StreamEvent;
 
     void on_ready(std::uint32_t events) override;
+    Io receive(std::span<char> space) override;
+    Io send(std::string_view bytes) override;
+    void flush();
     Io finish_read(ssize_t result, bool short_read);
     Io finish_write(ssize_t result, bool short_write);
 
     Loop& loop_;
     std::coroutine_handle<> waiter_;
+    std::unique_ptr<tls::Connection> tls_;
     int descriptor_;
     bool readable_ = false;
     bool writable_;
     bool hung_up_ = false;
+    bool shutting_down_ = false;  // once all is flushed
 };
 
 // co_await until something happened on the stream (or on either of two), or the deadline passed:

@@ -19,6 +19,9 @@ Direction::Outcome Direction::pump(bool last)
     }
     const std::uint64_t turn_end = bytes_ + kTurnBytes;
     while (bytes_ < turn_end) {
+        if (!sink_.flushed()) {
+            return Outcome::waiting;  // nothing more is read before
+        }
         Step step = pending_.empty() ? Step::moved : flush();
         if (step == Step::moved) {
             if (source_closed_ && piped_ == 0) {

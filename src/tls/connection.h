@@ -10,6 +10,8 @@
 
 namespace postern::tls {
 
+struct Workspace;
+
 // What a connection talks through: a socket, without waiting.
 class Transport
 {
@@ -21,49 +23,60 @@ protected:
     ~Transport() = default;
 };
 
-// Memory of an event loop that its connections borrow while they work, so that they own none while
-// they are idle.
-class Workspace;
-
 // One side of TLS over a transport. It knows no event loop: calls never wait, and whoever gets
-// `would_block` tries again when the transport has become ready.
+// `would_block` tries again when the transport has become ready. One call of the transport takes
+// all records that have arrived, and one sends all that were sealed; memory is owned only while a
+// record is incomplete or sending is blocked.
 class Connection
 {
 public:
+    // What is sealed and can't be sent, at most: a peer that makes us answer (key updates) and
+    // doesn't read is hung up on.
+    static constexpr std::size_t kUnsentMax = 512 * 1024;
+    // Taken by one `write`, at most.
+    static constexpr std::size_t kWriteMax = 128 * 1024;
+
     // `ssl` comes from an Acceptor or a ClientContext. The transport and the workspace outlive this.
     Connection(SslPtr ssl, Transport& transport, Workspace& workspace);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // Takes the handshake further; done when it is over. If it fails, `error` says why:
-    // "SSL_do_handshake() failed (SSL: ...)". The peer has been sent its alert.
+    // Takes the handshake further; done when it is over. If it fails, the peer has been sent its
+    // alert, and `error` says why: "SSL_do_handshake() failed (SSL: ...)".
     Io handshake();
     const std::string& error() const { return error_; }
 
+    // `failed` with EPROTO: the peer broke the rules of TLS, and `error` says how.
     Io read(std::span<char> space);
-    // Takes as much as a turn allows. What the transport doesn't take now is kept and sent by
-    // `flush`, before which nothing more is taken.
+    // Takes at most kWriteMax. What the transport doesn't take now is kept; nothing more is taken
+    // before `flush` has sent it.
     Io write(std::string_view bytes);
     Io flush();
     bool flushed() const { return unsent_.empty(); }
-    // Seals the last words, "close_notify".
+    // Seals the last words, "close_notify" (RFC 8446 section 6.1).
     void close();
 
-    // True if bytes have arrived that `read` can give without the transport.
-    bool has_pending() const;
-
-    const ssl_st* ssl() const { return ssl_.get(); }
+    ssl_st* ssl() const { return ssl_.get(); }
     std::string_view protocol() const;  // "TLSv1.3"
     std::string_view cipher() const;    // "TLS_AES_256_GCM_SHA384"
 
 private:
+    friend struct Bio;
+
+    void begin(std::size_t receive_max);
+    void end();
+    Io failure(int result, std::string_view what);
+
     SslPtr ssl_;
     Transport& transport_;
     Workspace& workspace_;
-    std::string unread_;  // received, not opened
-    std::string unsent_;  // sealed, not sent
+    std::string unread_;     // received, not opened
+    std::string unsent_;     // sealed, not sent
     std::string error_;
+    std::string_view input_;  // of unread_, during a call
+    std::size_t receive_max_ = 0;
+    Io ended_;  // what the transport said last, once it is at its end
 };
 
 }  // namespace postern::tls

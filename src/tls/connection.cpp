@@ -1,0 +1,269 @@
+#include "tls/connection.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "tls/workspace.h"
+
+namespace postern::tls {
+
+namespace {
+
+// Reading less than this at once costs more calls than it saves memory.
+constexpr std::size_t kReceiveMin = 4096;
+
+}  // namespace
+
+// The ends of a connection that OpenSSL reads from and writes to.
+struct Bio {
+    static const BIO_METHOD* method()
+    {
+        static const BIO_METHOD* const made = [] {
+            BIO_METHOD* fresh = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "postern");
+            BIO_meth_set_read(fresh, read);
+            BIO_meth_set_write(fresh, write);
+            BIO_meth_set_ctrl(fresh, control);
+            return fresh;
+        }();
+        return made;
+    }
+
+    static int read(BIO* bio, char* space, int size)
+    {
+        Connection& self = *static_cast<Connection*>(BIO_get_data(bio));
+        BIO_clear_retry_flags(bio);
+        if (self.input_.empty()) {
+            if (self.ended_.status == Io::Status::done) {
+                const std::span<char> room(self.workspace_.received.get(), self.receive_max_);
+                const Io io = self.transport_.receive(room);
+                if (io.status == Io::Status::would_block) {
+                    BIO_set_retry_read(bio);
+                    return -1;
+                }
+                if (io.status != Io::Status::done) {
+                    self.ended_ = io;
+                } else {
+                    self.input_ = {room.data(), io.bytes};
+                }
+            }
+            if (self.input_.empty()) {
+                return self.ended_.status == Io::Status::closed ? 0 : -1;
+            }
+        }
+        const std::size_t taken = std::min(self.input_.size(), static_cast<std::size_t>(size));
+        std::memcpy(space, self.input_.data(), taken);
+        self.input_.remove_prefix(taken);
+        return static_cast<int>(taken);
+    }
+
+    static int write(BIO* bio, const char* bytes, int size)
+    {
+        Connection& self = *static_cast<Connection*>(BIO_get_data(bio));
+        BIO_clear_retry_flags(bio);
+        self.workspace_.sealed.append(bytes, static_cast<std::size_t>(size));
+        return size;
+    }
+
+    static long control(BIO* bio, int command, long, void*)
+    {
+        const Connection& self = *static_cast<Connection*>(BIO_get_data(bio));
+        switch (command) {
+        case BIO_CTRL_FLUSH:
+            return 1;
+        case BIO_CTRL_EOF:
+            return self.ended_.status == Io::Status::closed ? 1 : 0;
+        default:
+            return 0;
+        }
+    }
+};
+
+Connection::Connection(SslPtr ssl, Transport& transport, Workspace& workspace)
+    : ssl_(std::move(ssl)), transport_(transport), workspace_(workspace)
+{
+    BIO* const bio = BIO_new(Bio::method());
+    BIO_set_data(bio, this);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl_.get(), bio, bio);
+}
+
+Connection::~Connection()
+{
+    // OpenSSL forgets a session whose connection ended without goodbyes; its keys are as good as
+    // they were.
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
+// Makes what was left over the input, and leaves room behind it in the workspace.
+void Connection::begin(std::size_t receive_max)
+{
+    ERR_clear_error();
+    receive_max_ = std::clamp(receive_max, kReceiveMin, Workspace::kReceivedBytes);
+    input_ = unread_;
+}
+
+// Sends what was sealed, and keeps what is left over.
+void Connection::end()
+{
+    if (input_.empty()) {
+        unread_ = std::string();  // gives the memory back, as clear() would not
+    } else if (input_.data() >= unread_.data() && input_.data() < unread_.data() + unread_.size()) {
+        unread_.erase(0, unread_.size() - input_.size());
+    } else {
+        unread_ = input_;
+    }
+    input_ = {};
+    std::string& sealed = workspace_.sealed;
+    if (sealed.empty()) {
+        return;
+    }
+    std::string_view rest = sealed;
+    while (unsent_.empty() && !rest.empty()) {
+        const Io io = transport_.send(rest);
+        if (io.status == Io::Status::would_block) {
+            break;
+        }
+        if (io.status != Io::Status::done) {
+            ended_ = io;
+            rest = {};
+            break;
+        }
+        rest.remove_prefix(io.bytes);
+    }
+    unsent_ += rest;
+    if (unsent_.size() > kUnsentMax) {
+        unsent_ = std::string();
+        ended_ = {.status = Io::Status::failed, .error = ENOBUFS};
+    }
+    sealed.clear();
+}
+
+Io Connection::handshake()
+{
+    begin(kReceiveMin);
+    const int result = SSL_do_handshake(ssl_.get());
+    const Io io = result == 1 ? Io{} : failure(result, "SSL_do_handshake");
+    end();
+    return io;
+}
+
+Io Connection::read(std::span<char> space)
+{
+    begin(space.size());
+    Io io;
+    while (io.bytes < space.size()) {
+        std::size_t bytes = 0;
+        const int result =
+            SSL_read_ex(ssl_.get(), space.data() + io.bytes, space.size() - io.bytes, &bytes);
+        if (result != 1) {
+            const Io why = failure(result, "SSL_read");
+            if (io.bytes == 0) {
+                io = why;  // else it is met again by the next call
+            }
+            break;
+        }
+        io.bytes += bytes;
+    }
+    end();
+    return io;
+}
+
+Io Connection::write(std::string_view bytes)
+{
+    if (!flushed()) {
+        if (const Io io = flush(); io.status != Io::Status::done) {
+            return io;
+        }
+    }
+    if (ended_.status == Io::Status::failed) {
+        return ended_;
+    }
+    begin(kReceiveMin);
+    Io io;
+    bytes = bytes.substr(0, kWriteMax);
+    while (!bytes.empty()) {
+        std::size_t taken = 0;
+        const int result = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &taken);
+        if (result != 1) {
+            const Io why = failure(result, "SSL_write");
+            if (io.bytes == 0) {
+                io = why;
+            }
+            break;
+        }
+        io.bytes += taken;
+        bytes.remove_prefix(taken);
+    }
+    end();
+    return ended_.status == Io::Status::failed ? ended_ : io;
+}
+
+Io Connection::flush()
+{
+    std::size_t sent = 0;
+    Io io;
+    while (sent < unsent_.size()) {
+        io = transport_.send(std::string_view(unsent_).substr(sent));
+        if (io.status != Io::Status::done) {
+            break;
+        }
+        sent += io.bytes;
+    }
+    if (io.status == Io::Status::failed) {
+        ended_ = io;  // nobody will ever read the rest
+        sent = unsent_.size();
+    }
+    if (sent == unsent_.size()) {
+        unsent_ = std::string();
+    } else {
+        unsent_.erase(0, sent);
+    }
+    return io;
+}
+
+void Connection::close()
+{
+    if (SSL_is_init_finished(ssl_.get()) && ended_.status != Io::Status::failed && error_.empty()) {
+        begin(kReceiveMin);
+        SSL_shutdown(ssl_.get());
+        end();
+    }
+}
+
+// What `result` of a call means; `error_` is set if the peer is to blame.
+Io Connection::failure(int result, std::string_view what)
+{
+    switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return {.status = Io::Status::would_block};
+    case SSL_ERROR_ZERO_RETURN:
+        return {.status = Io::Status::closed};
+    default:
+        break;
+    }
+    if (ended_.status != Io::Status::done) {
+        ERR_clear_error();  // the transport says more than "unexpected eof"
+        return ended_;
+    }
+    error_ = std::string(what) + "() failed" + take_errors();
+    return {.status = Io::Status::failed, .error = EPROTO};
+}
+
+std::string_view Connection::protocol() const
+{
+    return SSL_get_version(ssl_.get());
+}
+
+std::string_view Connection::cipher() const
+{
+    return SSL_get_cipher_name(ssl_.get());
+}
+
+}  // namespace postern::tls

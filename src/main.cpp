@@ -160,15 +160,15 @@ void remove_unix_sockets(const config::Settings& settings)
 int serve(const config::Options& options, process::Running running, log::Targets& targets)
 {
     process::block_signals();
-    if (running.settings.daemon) {
+    if (running.settings->daemon) {
         daemonize();
     }
-    const std::string pid_path = running.settings.pid;
+    const std::string pid_path = running.settings->pid;
     const auto written = process::write_pid_file(pid_path, getpid());
     if (!written) {
         return fail(running.logs.main, written.error());
     }
-    redirect_standard_error(running.settings);
+    redirect_standard_error(*running.settings);
     const pid_t self = getpid();
     process::Master master(options, std::move(running), targets);
     const int status = master.run();
@@ -211,7 +211,7 @@ int run(const process::CommandLine& command_line)
         announce(early, level, text);
     };
     auto running =
-        process::open_all(std::move(loaded->settings), targets, no_sockets, mode, report);
+        process::open_all(std::move(loaded->settings), targets, nullptr, no_sockets, mode, report);
     if (!running) {
         fail(early, running.error());
         if (command_line.test) {

@@ -10,7 +10,7 @@ net::Task<bool> Dialogue::greet()
 }
 
 // Returns what the client claims to be. Whether the claim is true is for auth/ to find out.
-net::Task<std::optional<auth::Claim>> Dialogue::authorize()
+net::Task<protocol::Request> Dialogue::authorize()
 {
     log().set_action("in auth state");
     for (;;) {
@@ -18,14 +18,14 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
         if (!parsed) {
             const std::string reply = invalid(tag_of(client().unread()));
             co_await client().write(reply);
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
         if (const auto* error = std::get_if<SyntaxError>(&parsed->verdict)) {
             const bool last = too_many_errors() || error->must_close;
             const std::string reply = invalid(error->tag);
             co_await client().write(reply);
             if (last) {
-                co_return std::nullopt;
+                co_return protocol::Goodbye{};
             }
             continue;
         }
@@ -33,7 +33,7 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
         if (too_many_commands()) {
             const std::string reply = invalid(command.tag);
             co_await client().write(reply);
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
         std::string reply = invalid(command.tag);
         switch (command.verb) {
@@ -47,8 +47,13 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
         case Verb::logout:  // section 6.1.3
             reply = std::string(kBye) + completed(command.tag);
             co_await client().write(reply);
-            co_return std::nullopt;
-        case Verb::starttls:  // section 6.2.1; refused as long as there is no TLS to start
+            co_return protocol::Goodbye{};
+        case Verb::starttls:  // section 6.2.1
+            if (protection().offers_starttls()) {
+                reply = completed(command.tag);
+                co_await client().write(reply);
+                co_return protocol::WantsTls{};
+            }
             break;
         case Verb::login:  // section 6.2.3
             if (command.has_right_arguments() && protection().may_authenticate()) {
@@ -66,11 +71,11 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
                 SaslEnd end = co_await authenticate(command);
                 if (end.claim) {
                     tag_ = std::move(command.tag);
-                    co_return std::move(end.claim);
+                    co_return std::move(*end.claim);
                 }
                 if (end.too_long) {
                     co_await client().write(reply);
-                    co_return std::nullopt;
+                    co_return protocol::Goodbye{};
                 }
             }
             break;

@@ -20,11 +20,36 @@ namespace {
 constexpr int kBindAttempts = 5;
 constexpr std::chrono::milliseconds kBindPause{500};
 
-// What is to be bound: a listen, and those that its wildcard stands for.
+// What is to be bound: a listen, whose options hold, and the endpoints: its own, and those that its
+// wildcard stands for.
 struct Plan {
     const config::Listen* listen;
     std::vector<Endpoint> endpoints;
 };
+
+// Adds a listen. Several servers may have the same address, if names tell them apart: then one is
+// for all other names, and one may have written options for the socket.
+void add(std::vector<Plan>& plans, const config::Listen& listen, std::size_t server)
+{
+    Endpoint endpoint{.address = listen.address,
+                      .name = listen.address.text(),
+                      .server = server,
+                      .protocol = listen.protocol,
+                      .ssl = listen.ssl};
+    const auto known = std::ranges::find(plans, listen.address, [](const Plan& plan) -> auto& {
+        return plan.listen->address;
+    });
+    if (known == plans.end()) {
+        plans.push_back({&listen, {std::move(endpoint)}});
+        return;
+    }
+    if (listen.default_server) {
+        known->endpoints.front() = std::move(endpoint);
+    }
+    if (listen.bind) {
+        known->listen = &listen;
+    }
+}
 
 bool same_port(const SocketAddress& a, const SocketAddress& b)
 {
@@ -36,8 +61,7 @@ std::vector<Plan> make_plans(const config::Settings& settings)
     std::vector<Plan> plans;
     for (std::size_t i = 0; i < settings.servers.size(); ++i) {
         for (const config::Listen& listen : settings.servers[i].listens) {
-            plans.push_back(
-                {&listen, {{listen.address, listen.address.text(), i, listen.protocol}}});
+            add(plans, listen, i);
         }
     }
     for (Plan& wildcard : plans) {

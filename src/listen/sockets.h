@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/log_target.h"
 #include "config/settings.h"
+#include "tls/acceptor.h"
 
 namespace postern::listen {
 
@@ -16,8 +17,12 @@ namespace postern::listen {
 struct Endpoint {
     SocketAddress address;
     std::string name;        // as log lines have it: "0.0.0.0:143"
-    std::size_t server = 0;  // index in Settings::servers
+    // Index in Settings::servers. Of several servers at this address the one for clients that ask
+    // for none by name.
+    std::size_t server = 0;
     config::Protocol protocol = config::Protocol::imap;
+    bool ssl = false;                         // TLS from the first byte
+    const tls::Acceptor* acceptor = nullptr;  // null: no TLS here; it knows the other servers
 };
 
 // A listening socket. Where a port has a wildcard address, that alone is bound, and stands for the

@@ -41,6 +41,8 @@ public:
     // No more fits: if `unread` holds nothing complete, the peer has sent too much.
     bool full() const { return end_ - begin_ >= limit_; }
 
+    void set_limit(std::size_t bytes) { limit_ = bytes; }
+
     // co_await conversation.fill(): returns when `unread` has grown; throws Disconnected. Not to be
     // called when full.
     class Fill;

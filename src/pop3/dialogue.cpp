@@ -16,7 +16,7 @@ net::Task<bool> Dialogue::greet()
 }
 
 // Returns what the client claims to be. Whether the claim is true is for auth/ to find out.
-net::Task<std::optional<auth::Claim>> Dialogue::authorize()
+net::Task<protocol::Request> Dialogue::authorize()
 {
     log().set_action("in auth state");
     std::string user;  // named by USER, for the PASS that follows
@@ -24,13 +24,13 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
         const std::optional<Line> line = co_await read_line();
         if (!line) {
             co_await client().write(kInvalid);
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
         const auto command =
             line->has_stray_cr() ? std::optional<Command>() : parse_command(line->text);
         if (command ? too_many_commands() : too_many_errors()) {
             co_await client().write(kInvalid);
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
         if (!command || !command->has_right_arguments() || !allowed(command->verb, user)) {
             user.clear();
@@ -84,11 +84,11 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
             sasl::Step step = exchange.begin(start->initial_response);
             SaslEnd end = co_await run_sasl(start->mechanism, std::move(step), exchange, "+ ");
             if (end.claim) {
-                co_return std::move(end.claim);
+                co_return std::move(*end.claim);
             }
             if (end.too_long) {
                 co_await client().write(kInvalid);
-                co_return std::nullopt;
+                co_return protocol::Goodbye{};
             }
             break;
         }
@@ -96,14 +96,14 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
             reply = capabilities(settings().pop3_capabilities, settings().pop3_auth, protection(),
                                  !user.empty());
             break;
-        case Verb::stls:  // RFC 2595 section 4; refused as long as there is no TLS to start
-            reply = kInvalid;
-            break;
+        case Verb::stls:  // RFC 2595 section 4
+            co_await client().write(kOk);
+            co_return protocol::WantsTls{};
         case Verb::noop:  // NGINX: RFC 1939 has it only after login
             break;
         case Verb::quit:  // section 4
             co_await client().write(kOk);
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
         co_await client().write(reply);
     }

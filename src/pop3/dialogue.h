@@ -14,13 +14,15 @@ public:
     explicit Dialogue(const protocol::Context& context) : DialogueBase(context) {}
 
     net::Task<bool> greet() override;
-    net::Task<std::optional<auth::Claim>> authorize() override;
+    net::Task<protocol::Request> authorize() override;
     net::Task<> refuse(const auth::Refusal& refusal) override;
     net::Task<protocol::LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
                                             const auth::Mailbox& mailbox) override;
 
     std::string_view internal_error() const override { return kInternalError; }
     std::string_view access_denied() const override { return "-ERR access denied\r\n"; }
+    std::string_view certificate_error() const override { return kCertificateError; }
+    std::string_view no_certificate() const override { return kNoCertificate; }
 
 private:
     bool allowed(Verb verb, const std::string& user) const;

@@ -18,8 +18,8 @@ EventLoop::EventLoop(Shared& shared) : shared_(shared)
             resolver_for(settings.resolver,
                          settings.resolver.configured ? Sources::dns : Sources::hosts_file_and_dns);
         authenticators_.push_back(make_authenticator(i, resolver));
-        servers_.push_back(
-            {settings, shared.logs.servers[i], resolver, client_resolver, *authenticators_.back()});
+        servers_.push_back({settings, shared.logs.servers[i], resolver, client_resolver,
+                            *authenticators_.back(), shared.tls.for_backends(i)});
     }
     const auto accepts =
         shared.settings.events.multi_accept ? listen::Accepts::many : listen::Accepts::one;
@@ -60,15 +60,14 @@ void EventLoop::stop()
 void EventLoop::accept(const listen::Socket& socket, int descriptor, const SocketAddress& client)
 {
     const listen::Endpoint& endpoint = socket.endpoint_of(descriptor);
-    session::Arrival arrival{.seat = session::Seat(nullptr, nullptr)};
-    arrival.client = std::make_unique<net::Stream>(loop_, descriptor);
-    arrival.address = client;
-    arrival.protocol = endpoint.protocol;
-    arrival.listen_name = endpoint.name;
-    arrival.number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed);
-    arrival.seat = session::Seat(this, [](void* self) { static_cast<EventLoop*>(self)->leave(); });
+    session::Arrival arrival{
+        .seat = session::Seat(this, [](void* self) { static_cast<EventLoop*>(self)->leave(); }),
+        .client = std::make_unique<net::Stream>(loop_, descriptor),
+        .address = client,
+        .endpoint = endpoint,
+        .number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed)};
     ++sessions_;
-    net::spawn(session::run(std::move(arrival), servers_[endpoint.server]));
+    net::spawn(session::run(std::move(arrival), servers_));
 }
 
 void EventLoop::leave()
@@ -92,15 +91,16 @@ net::Resolver& EventLoop::resolver_for(const config::Resolver& settings,
     return *resolvers_.back().resolver;
 }
 
-std::shared_ptr<auth::HttpConnections> EventLoop::connections_to(const config::AuthHttp& service)
+std::shared_ptr<auth::HttpConnections> EventLoop::connections_to(const config::AuthHttp& where,
+                                                                 const tls::ClientContext* tls)
 {
-    for (auto& [known, connections] : services_) {
-        if (known == service) {
-            return connections;
+    for (const KnownService& known : services_) {
+        if (known.where == where && known.tls == tls) {
+            return known.connections;
         }
     }
-    services_.emplace_back(service, std::make_shared<auth::HttpConnections>());
-    return services_.back().second;
+    services_.push_back({where, tls, std::make_shared<auth::HttpConnections>()});
+    return services_.back().connections;
 }
 
 std::unique_ptr<auth::Authenticator> EventLoop::make_authenticator(std::size_t server,
@@ -108,9 +108,14 @@ std::unique_ptr<auth::Authenticator> EventLoop::make_authenticator(std::size_t s
 {
     const config::MailServer& settings = shared_.settings.servers[server];
     if (const auto* http = std::get_if<config::AuthHttp>(&settings.auth)) {
-        auth::HttpService service{*http, settings.auth_http_timeout, settings.auth_http_keepalive,
-                                  settings.auth_http_headers};
-        return std::make_unique<auth::AuthHttp>(loop_, resolver, connections_to(*http),
+        const tls::ClientContext* const tls = shared_.tls.for_auth_http(server);
+        auth::HttpService service{*http,
+                                  settings.auth_http_timeout,
+                                  settings.auth_http_keepalive,
+                                  settings.auth_http_headers,
+                                  settings.auth_http_pass_client_cert,
+                                  tls};
+        return std::make_unique<auth::AuthHttp>(loop_, resolver, connections_to(*http, tls),
                                                 std::move(service));
     }
     return std::make_unique<auth::AuthFile>(shared_.users[server], shared_.hash_pool, loop_,

@@ -14,6 +14,7 @@
 #include "net/resolver.h"
 #include "process/logs.h"
 #include "session/session.h"
+#include "tls/contexts.h"
 
 namespace postern::process {
 
@@ -21,6 +22,7 @@ namespace postern::process {
 struct Shared {
     const config::Settings& settings;
     const Logs& logs;
+    const tls::Contexts& tls;
     // Closed when no loop accepts any more.
     std::vector<listen::Socket>& sockets;
     auth::HashPool& hash_pool;
@@ -48,7 +50,8 @@ private:
     net::Resolver& resolver_for(const config::Resolver& settings, net::Resolver::Sources sources);
     std::unique_ptr<auth::Authenticator> make_authenticator(std::size_t server,
                                                             net::Resolver& resolver);
-    std::shared_ptr<auth::HttpConnections> connections_to(const config::AuthHttp& service);
+    std::shared_ptr<auth::HttpConnections> connections_to(const config::AuthHttp& where,
+                                                          const tls::ClientContext* tls);
 
     Shared& shared_;
     net::Loop loop_;
@@ -58,7 +61,12 @@ private:
         std::unique_ptr<net::Resolver> resolver;
     };
     std::vector<KnownResolver> resolvers_;
-    std::vector<std::pair<config::AuthHttp, std::shared_ptr<auth::HttpConnections>>> services_;
+    struct KnownService {
+        config::AuthHttp where;
+        const tls::ClientContext* tls;
+        std::shared_ptr<auth::HttpConnections> connections;
+    };
+    std::vector<KnownService> services_;
     std::vector<std::unique_ptr<auth::Authenticator>> authenticators_;
     std::vector<session::Server> servers_;
     std::vector<std::unique_ptr<listen::Listener>> listeners_;

@@ -43,16 +43,18 @@ void announce_start(const log::Logger& logger)
 }  // namespace
 
 std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
+                                             const tls::Contexts* old_tls,
                                              std::vector<listen::Socket>& old_sockets,
                                              listen::Mode mode, const listen::Report& report)
 {
     Running running;
-    auto identity = worker_identity(settings);
+    running.settings = std::make_unique<config::Settings>(std::move(settings));
+    auto identity = worker_identity(*running.settings);
     if (!identity) {
         return std::unexpected(std::move(identity.error()));
     }
     running.identity = std::move(*identity);
-    auto logs = open_logs(settings, targets);
+    auto logs = open_logs(*running.settings, targets);
     if (!logs) {
         return std::unexpected(std::move(logs.error()));
     }
@@ -60,12 +62,25 @@ std::expected<Running, std::string> open_all(config::Settings settings, log::Tar
     if (running.identity) {
         targets.give_to(running.identity->uid, running.identity->gid);
     }
-    auto sockets = listen::open_sockets(settings, old_sockets, mode, report);
+    std::vector<config::Warning> warnings;
+    auto contexts = tls::Contexts::load(*running.settings, old_tls, warnings);
+    for (const config::Warning& warning : warnings) {
+        report(warning.level, warning.text);
+    }
+    if (!contexts) {
+        return std::unexpected(std::move(contexts.error().text));
+    }
+    running.tls = std::move(*contexts);
+    auto sockets = listen::open_sockets(*running.settings, old_sockets, mode, report);
     if (!sockets) {
         return std::unexpected(std::move(sockets.error()));
     }
     running.sockets = std::move(*sockets);
-    running.settings = std::move(settings);
+    for (listen::Socket& socket : running.sockets) {
+        for (listen::Endpoint& endpoint : socket.endpoints) {
+            endpoint.acceptor = running.tls->acceptor(endpoint.address);
+        }
+    }
     return running;
 }
 
@@ -77,7 +92,7 @@ Master::Master(config::Options options, Running running, log::Targets& targets)
 int Master::run()
 {
     announce_start(running_.logs.main);
-    if (!running_.settings.master_process) {
+    if (!running_.settings->master_process) {
         return work();
     }
     set_title("master process");
@@ -172,15 +187,15 @@ bool Master::start_worker()
 // In the worker's process, or with "master_process off".
 int Master::work()
 {
-    set_title(running_.settings.master_process ? "worker process" : "single process");
-    if (running_.settings.master_process) {
-        const auto done = become_worker(running_.settings, running_.identity);
+    set_title(running_.settings->master_process ? "worker process" : "single process");
+    if (running_.settings->master_process) {
+        const auto done = become_worker(*running_.settings, running_.identity);
         if (!done) {
             running_.logs.main.write(LogLevel::emerg, done.error());
             return kWorkerCannotStart;
         }
     }
-    return run_worker(running_.settings, running_.logs, targets_, running_.sockets);
+    return run_worker(*running_.settings, running_.logs, targets_, *running_.tls, running_.sockets);
 }
 
 bool Master::reap()
@@ -249,7 +264,8 @@ bool Master::reload()
         running_.logs.main.write(level, text);
     };
     auto next =
-        open_all(std::move(loaded->settings), targets_, borrowed, listen::Mode::serve, report);
+        open_all(std::move(loaded->settings), targets_, running_.tls.get(), borrowed,
+                 listen::Mode::serve, report);
     if (!next) {
         running_.logs.main.write(LogLevel::emerg, next.error());
         return false;
@@ -259,7 +275,7 @@ bool Master::reload()
             unlink(std::string(unwanted.address().path()).c_str());
         }
     }
-    next->settings.pid = running_.settings.pid;  // NGINX: a pid file has its name for life
+    next->settings->pid = running_.settings->pid;  // NGINX: a pid file has its name for life
     running_ = std::move(*next);
     signal_workers(SIGQUIT);
     return true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,13 +9,15 @@
 #include "listen/sockets.h"
 #include "process/logs.h"
 #include "process/privileges.h"
+#include "tls/contexts.h"
 
 namespace postern::process {
 
 // A configuration in force, with what it opened.
 struct Running {
-    config::Settings settings;
+    std::unique_ptr<config::Settings> settings;  // the parts below point into it
     Logs logs;
+    std::unique_ptr<tls::Contexts> tls;
     std::vector<listen::Socket> sockets;
     std::optional<Identity> identity;
 };
@@ -31,7 +34,7 @@ public:
     // too.
     int run();
     // Those of the last reload.
-    const config::Settings& settings() const { return running_.settings; }
+    const config::Settings& settings() const { return *running_.settings; }
 
 private:
     struct Worker {
@@ -59,9 +62,10 @@ private:
     bool restart_ = false;
 };
 
-// Opens what a configuration names: logs, identity, sockets. The error is complete but for its
-// level.
+// Opens what a configuration names: logs, identity, certificates and keys, sockets. The error is
+// complete but for its level. `old_tls` is what a reload takes over, or null.
 std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
+                                             const tls::Contexts* old_tls,
                                              std::vector<listen::Socket>& old_sockets,
                                              listen::Mode mode, const listen::Report& report);
 

@@ -96,11 +96,12 @@ void reopen(log::Targets& targets, const log::Logger& logger)
 }  // namespace
 
 int run_worker(const config::Settings& settings, const Logs& logs, log::Targets& targets,
-               std::vector<listen::Socket>& sockets)
+               const tls::Contexts& tls, std::vector<listen::Socket>& sockets)
 {
     std::optional<auth::HashPool> hash_pool(std::in_place);
     Shared shared{.settings = settings,
                   .logs = logs,
+                  .tls = tls,
                   .sockets = sockets,
                   .hash_pool = *hash_pool,
                   .users = open_users(settings, logs)};

@@ -7,6 +7,7 @@
 #include "listen/sockets.h"
 #include "process/logs.h"
 #include "process/privileges.h"
+#include "tls/contexts.h"
 
 namespace postern::process {
 
@@ -17,6 +18,6 @@ inline constexpr int kWorkerCannotStart = 2;
 // last session is over (or "worker_shutdown_timeout" has passed); USR1 reopens the logs. The caller
 // has blocked these signals. Returns the exit status.
 int run_worker(const config::Settings& settings, const Logs& logs, log::Targets& targets,
-               std::vector<listen::Socket>& sockets);
+               const tls::Contexts& tls, std::vector<listen::Socket>& sockets);
 
 }  // namespace postern::process

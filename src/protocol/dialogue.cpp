@@ -75,10 +75,10 @@ bool DialogueBase::is_well_formed(const auth::Claim& claim)
 
 const std::string& DialogueBase::challenge()
 {
-    if (challenge_.empty()) {
-        challenge_ = sasl::make_challenge(settings().server_name);
+    if (context_.challenge.empty()) {
+        context_.challenge = sasl::make_challenge(settings().server_name);
     }
-    return challenge_;
+    return context_.challenge;
 }
 
 net::Task<DialogueBase::SaslEnd> DialogueBase::run_sasl(sasl::Mechanism mechanism,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "auth/authenticator.h"
 #include "base/line.h"
@@ -24,8 +25,16 @@ struct Context {
     net::Conversation& client;
     const config::MailServer& settings;
     log::SessionLog& log;
-    auth::Peer& peer;
+    const auth::Peer& peer;
+    // For APOP and CRAM-MD5: made when it is first needed, and kept for as long as the connection
+    // lasts, as a POP3 client has it from the greeting.
+    std::string& challenge;
 };
+
+// What the talk with a client has come to.
+struct Goodbye {};   // it has left, or had too many errors, and has been answered
+struct WantsTls {};  // it has been told to begin
+using Request = std::variant<Goodbye, WantsTls, auth::Claim>;
 
 // How a login at the backend ended. Success: what the client is told before the relay begins (often
 // nothing: the backend's own words are still unread and go first). Failure: what it is told
@@ -33,7 +42,8 @@ struct Context {
 using LoginResult = std::expected<std::string, std::string>;
 
 // The talk with a client before it is logged in, and with its backend on its behalf. All waits
-// throw net::Disconnected when the side they wait for has gone or is too slow.
+// throw net::Disconnected when the side they wait for has gone or is too slow. One ends where TLS
+// begins, and a new one goes on: so nothing that was said before can have a meaning afterwards.
 class Dialogue
 {
 public:
@@ -41,9 +51,8 @@ public:
 
     // False: the client may not go on, and knows why.
     virtual net::Task<bool> greet() = 0;
-    // Talks until the client claims to be somebody. Nothing: it has said goodbye or had too many
-    // errors, and has been answered.
-    virtual net::Task<std::optional<auth::Claim>> authorize() = 0;
+    // Talks until the client claims to be somebody, or wants TLS, or leaves.
+    virtual net::Task<Request> authorize() = 0;
     // Passes on the answer "no".
     virtual net::Task<> refuse(const auth::Refusal& refusal) = 0;
     // Opens the mailbox at the backend. Logs why, if it fails.
@@ -53,6 +62,8 @@ public:
     // Complete replies, with CRLF.
     virtual std::string_view internal_error() const = 0;
     virtual std::string_view access_denied() const = 0;
+    virtual std::string_view certificate_error() const = 0;
+    virtual std::string_view no_certificate() const = 0;
 };
 
 // What the three have in common: the patience with bad commands, and SASL.
@@ -65,7 +76,7 @@ protected:
     const config::MailServer& settings() const { return context_.settings; }
     log::SessionLog& log() { return context_.log; }
     const auth::Peer& peer() const { return context_.peer; }
-    Protection protection() const { return {settings().starttls, false}; }
+    Protection protection() const { return {settings().starttls, peer().tls.has_value()}; }
 
     // Count, and say whether this was one too many; if so, it is logged.
     bool too_many_errors();
@@ -97,7 +108,6 @@ protected:
 
 private:
     Context context_;
-    std::string challenge_;
     unsigned errors_ = 0;
     unsigned commands_ = 0;
 };

@@ -23,19 +23,26 @@ struct Mailbox {
     std::unique_ptr<net::Stream> backend;
     std::string from_client;
     std::string from_backend;
+    std::chrono::milliseconds idle_limit{};
 };
 
 // The part of a session that ends with the login, and with it its memory.
 class Login
 {
 public:
-    Login(net::Stream& client, const Arrival& arrival, const Server& server, log::SessionLog& log);
+    Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
+          log::SessionLog& log);
 
     // Talks until a mailbox is open, or one side has had enough.
     net::Task<std::optional<Mailbox>> run();
 
 private:
     net::Task<std::optional<Mailbox>> talk();
+    void serve_as(std::size_t server);
+    net::Task<bool> admit();
+    net::Task<bool> start_tls();
+    net::Task<bool> restart_under_tls();
+    net::Task<bool> check_certificate();
     net::Task<std::optional<Mailbox>> open(const auth::Claim& claim, const auth::Mailbox& mailbox);
     net::Task<std::optional<std::string>> log_in(net::Conversation& backend,
                                                  const auth::Claim& claim,
@@ -44,12 +51,17 @@ private:
     net::Task<> say_goodbye();
     void log_end(const net::Disconnected& end);
 
-    const Server& server_;
-    const config::MailServer& settings_;
+    const Server& server() const { return *server_; }
+    const config::MailServer& settings() const { return server_->settings; }
+
+    std::span<const Server> servers_;
+    const Server* server_;  // the client's, as far as we know
+    const listen::Endpoint& endpoint_;
     log::SessionLog& log_;
     net::Deadline deadline_;
     net::Conversation client_;
     auth::Peer peer_;
+    std::string challenge_;
     std::unique_ptr<protocol::Dialogue> dialogue_;
 };
 
@@ -66,18 +78,29 @@ std::size_t client_buffer(const config::MailServer& settings, config::Protocol p
     std::unreachable();
 }
 
-Login::Login(net::Stream& client, const Arrival& arrival, const Server& server,
+Login::Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
              log::SessionLog& log)
-    : server_(server),
-      settings_(server.settings),
+    : servers_(servers),
+      server_(&servers[arrival.endpoint.server]),
+      endpoint_(arrival.endpoint),
       log_(log),
       deadline_(client.loop()),
-      client_(client, deadline_, client_buffer(server.settings, arrival.protocol))
+      client_(client, deadline_, client_buffer(settings(), arrival.endpoint.protocol))
 {
-    peer_.protocol = arrival.protocol;
+    peer_.protocol = arrival.endpoint.protocol;
     peer_.client_address = arrival.address;
     peer_.client_ip = arrival.address.ip_text();
-    dialogue_ = make_dialogue(arrival.protocol, protocol::Context{client_, settings_, log_, peer_});
+    serve_as(arrival.endpoint.server);
+}
+
+// Begins a dialogue that knows nothing of what was said before.
+void Login::serve_as(std::size_t server)
+{
+    server_ = &servers_[server];
+    log_.set_logger(server_->logger);
+    client_.set_limit(client_buffer(settings(), peer_.protocol));
+    dialogue_ = make_dialogue(peer_.protocol,
+                              protocol::Context{client_, settings(), log_, peer_, challenge_});
 }
 
 net::Task<std::optional<Mailbox>> Login::run()
@@ -98,34 +121,41 @@ net::Task<std::optional<Mailbox>> Login::run()
 
 net::Task<std::optional<Mailbox>> Login::talk()
 {
-    deadline_.set(settings_.timeout);
-    if (!listen::is_allowed(settings_.access, peer_.client_address)) {
-        log_.write(LogLevel::error, "access forbidden by rule");
-        co_await client_.write(dialogue_->access_denied());
+    deadline_.set(settings().timeout);
+    const bool is_admitted = co_await admit();
+    if (!is_admitted) {
         co_return std::nullopt;
     }
     if (peer_.protocol == config::Protocol::smtp) {
         peer_.client_host =
-            co_await client_host(server_.client_resolver, settings_, peer_.client_address, log_);
+            co_await client_host(server().client_resolver, settings(), peer_.client_address, log_);
     }
     const bool welcome = co_await dialogue_->greet();
     if (!welcome) {
         co_return std::nullopt;
     }
-    deadline_.set(settings_.timeout);
+    deadline_.set(settings().timeout);
     for (;;) {
-        const std::optional<auth::Claim> claim = co_await dialogue_->authorize();
-        if (!claim) {
+        const protocol::Request request = co_await dialogue_->authorize();
+        if (std::holds_alternative<protocol::Goodbye>(request)) {
             co_return std::nullopt;
         }
-        log_.set_login(claim->login);
+        if (std::holds_alternative<protocol::WantsTls>(request)) {
+            const bool goes_on = co_await restart_under_tls();
+            if (!goes_on) {
+                co_return std::nullopt;
+            }
+            continue;
+        }
+        const auth::Claim& claim = std::get<auth::Claim>(request);
+        log_.set_login(claim.login);
         deadline_.clear();  // who is asked now has a limit of its own
-        const auth::Verdict verdict = co_await server_.authenticator.check(*claim, peer_, log_);
+        const auth::Verdict verdict = co_await server().authenticator.check(claim, peer_, log_);
         ++peer_.attempt;
-        deadline_.set(settings_.timeout);
+        deadline_.set(settings().timeout);
         if (const auto* mailbox = std::get_if<auth::Mailbox>(&verdict)) {
             log_.set_login(mailbox->login);
-            std::optional<Mailbox> opened = co_await open(*claim, *mailbox);
+            std::optional<Mailbox> opened = co_await open(claim, *mailbox);
             co_return std::move(opened);
         }
         if (std::holds_alternative<auth::Failure>(verdict)) {
@@ -139,6 +169,98 @@ net::Task<std::optional<Mailbox>> Login::talk()
     }
 }
 
+// Until the greeting: who may not come, and TLS where it begins at once. False: the end.
+net::Task<bool> Login::admit()
+{
+    const bool is_known = !endpoint_.ssl || !endpoint_.acceptor->has_several_servers();
+    const bool is_allowed = listen::is_allowed(settings().access, peer_.client_address);
+    if (is_known && !is_allowed) {
+        log_.write(LogLevel::error, "access forbidden by rule");
+        if (!endpoint_.ssl) {  // else the client waits for a handshake, and could not read it
+            co_await client_.write(dialogue_->access_denied());
+        }
+        co_return false;
+    }
+    if (!endpoint_.ssl) {
+        co_return true;
+    }
+    const bool goes_on = co_await start_tls();
+    co_return goes_on;
+}
+
+// After the client was told to begin. What it has sent before the handshake is forgotten: were it
+// read as commands, somebody on the line could put words into the client's mouth.
+net::Task<bool> Login::restart_under_tls()
+{
+    log_.set_using_starttls();
+    if (const std::size_t bytes = client_.discard(); bytes > 0) {
+        log_.set_action("in starttls state");
+        log_.line(LogLevel::info, "client sent {} bytes of plain text behind STARTTLS, discarded",
+                  bytes);
+    }
+    const bool goes_on = co_await start_tls();
+    co_return goes_on;
+}
+
+net::Task<bool> Login::start_tls()
+{
+    log_.set_action("SSL handshaking");
+    tls::SslPtr ssl = endpoint_.acceptor->accept();
+    const auto done = co_await client_.stream().start_tls(std::move(ssl), deadline_);
+    if (!done) {
+        const bool timed_out = done.error().reason == net::Stream::TlsFailure::Reason::timed_out;
+        log_.line(LogLevel::info, "{}",
+                  timed_out ? "client timed out" + log::errno_text(ETIMEDOUT) : done.error().text);
+        co_return false;
+    }
+    const tls::Connection& connection = *client_.stream().tls();
+    peer_.tls = auth::PeerTls{.protocol = std::string(connection.protocol()),
+                              .cipher = std::string(connection.cipher())};
+    const std::size_t before = static_cast<std::size_t>(server_ - servers_.data());
+    const std::size_t chosen = tls::Acceptor::server_of(connection.ssl());
+    serve_as(chosen);
+    const bool was_checked = chosen == before && !endpoint_.acceptor->has_several_servers();
+    if (!was_checked && !listen::is_allowed(settings().access, peer_.client_address)) {
+        log_.write(LogLevel::error, "access forbidden by rule");
+        co_await client_.write(dialogue_->access_denied());
+        co_return false;
+    }
+    const bool goes_on = co_await check_certificate();
+    co_return goes_on;
+}
+
+// What "ssl_verify_client" says of the client's certificate.
+net::Task<bool> Login::check_certificate()
+{
+    using config::VerifyClient;
+    const VerifyClient mode = settings().ssl.verify_client;
+    if (mode == VerifyClient::off) {
+        co_return true;
+    }
+    const tls::Connection& connection = *client_.stream().tls();
+    const tls::PeerVerdict verdict = tls::verdict_on_peer(connection.ssl());
+    if (verdict.present ? verdict.code == 0 : mode != VerifyClient::on) {
+        peer_.tls->verify = verdict.present ? "SUCCESS" : "NONE";
+    } else if (mode == VerifyClient::optional_no_ca && verdict.is_only_untrusted()) {
+        peer_.tls->verify = "FAILED:" + verdict.text;
+    } else if (verdict.present) {
+        log_.line(LogLevel::info, "client SSL certificate verify error: ({}:{})", verdict.code,
+                  verdict.text);
+        connection.forget_session();
+        co_await client_.write(dialogue_->certificate_error());
+        co_return false;
+    } else {
+        log_.write(LogLevel::info, "client sent no required SSL certificate");
+        connection.forget_session();
+        co_await client_.write(dialogue_->no_certificate());
+        co_return false;
+    }
+    if (verdict.present) {
+        peer_.tls->certificate = tls::read_peer_certificate(connection.ssl());
+    }
+    co_return true;
+}
+
 // False: the client may not try again.
 net::Task<bool> Login::refuse(const auth::Refusal& refusal)
 {
@@ -148,7 +270,7 @@ net::Task<bool> Login::refuse(const auth::Refusal& refusal)
         net::Deadline pause(deadline_.loop());
         pause.set(refusal.wait);
         co_await pause;
-        deadline_.set(settings_.timeout);
+        deadline_.set(settings().timeout);
     }
     co_await dialogue_->refuse(refusal);
     co_return refusal.wait.count() > 0;
@@ -159,13 +281,13 @@ net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
 {
     Mailbox opened;
     opened.backend =
-        co_await backend::connect(server_.resolver, mailbox.host, mailbox.port, deadline_, log_);
+        co_await backend::connect(server().resolver, mailbox.host, mailbox.port, deadline_, log_);
     if (!opened.backend) {
-        deadline_.set(settings_.timeout);
+        deadline_.set(settings().timeout);
         co_await client_.write(dialogue_->internal_error());
         co_return std::nullopt;
     }
-    net::Conversation backend(*opened.backend, deadline_, settings_.proxy_buffer);
+    net::Conversation backend(*opened.backend, deadline_, settings().proxy_buffer);
     const std::optional<std::string> welcome = co_await log_in(backend, claim, mailbox);
     if (!welcome) {
         co_return std::nullopt;
@@ -175,6 +297,7 @@ net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
     opened.from_client = client_.unread();
     opened.from_backend = *welcome;
     opened.from_backend += backend.unread();
+    opened.idle_limit = settings().proxy_timeout;
     co_return std::move(opened);
 }
 
@@ -209,7 +332,7 @@ net::Task<std::optional<std::string>> Login::log_in(net::Conversation& backend,
             break;
         }
     }
-    deadline_.set(settings_.timeout);
+    deadline_.set(settings().timeout);
     co_await client_.write(reply);
     co_return std::nullopt;
 }
@@ -252,9 +375,10 @@ void Login::log_end(const net::Disconnected& end)
 
 // In a frame of its own, so that nothing of the login outlives it.
 net::Task<std::optional<Mailbox>> open_mailbox(net::Stream& client, const Arrival& arrival,
-                                               const Server& server, log::SessionLog& log)
+                                               std::span<const Server> servers,
+                                               log::SessionLog& log)
 {
-    Login login(client, arrival, server, log);
+    Login login(client, arrival, servers, log);
     std::optional<Mailbox> mailbox = co_await login.run();
     co_return std::move(mailbox);
 }
@@ -308,23 +432,25 @@ net::Task<> relay_to_the_end(Seat seat, std::unique_ptr<net::Stream> client,
 
 }  // namespace
 
-net::Task<> run(Arrival arrival, const Server& server)
+net::Task<> run(Arrival arrival, std::span<const Server> servers)
 {
     std::unique_ptr<net::Stream> client = std::move(arrival.client);
+    const Server& server = servers[arrival.endpoint.server];
+    const std::string& listen_name = arrival.endpoint.name;
     auto log = std::make_unique<log::SessionLog>(server.logger, arrival.number,
-                                                 arrival.address.ip_text(), arrival.listen_name);
+                                                 arrival.address.ip_text(), listen_name);
     if (log->enabled(LogLevel::info)) {
         const std::string peer = arrival.address.is_unix() ? "unix:" : arrival.address.text();
         server.logger.write(LogLevel::info,
-                            fmt::format("client {} connected to {}", peer, arrival.listen_name),
+                            fmt::format("client {} connected to {}", peer, listen_name),
                             arrival.number);
     }
-    std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, server, *log);
+    std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, servers, *log);
     if (!mailbox) {
         client.reset();  // before the seat is free
         co_return;
     }
-    auto relayed = relay::run(*client, *mailbox->backend, server.settings.proxy_timeout,
+    auto relayed = relay::run(*client, *mailbox->backend, mailbox->idle_limit,
                               std::move(mailbox->from_client), std::move(mailbox->from_backend));
     net::spawn(relay_to_the_end(std::move(arrival.seat), std::move(client),
                                 std::move(mailbox->backend), std::move(relayed), std::move(log)));

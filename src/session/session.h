@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "auth/authenticator.h"
 #include "config/settings.h"
+#include "listen/sockets.h"
 #include "log/logger.h"
 #include "net/resolver.h"
 #include "net/stream.h"
@@ -33,13 +35,13 @@ struct Arrival {
     Seat seat;
     std::unique_ptr<net::Stream> client;
     SocketAddress address;
-    config::Protocol protocol = config::Protocol::imap;
-    std::string_view listen_name;  // the listening address, as log lines have it
-    std::uint64_t number = 0;      // of the connection, "*N"
+    const listen::Endpoint& endpoint;  // where it came to
+    std::uint64_t number = 0;          // of the connection, "*N"
 };
 
-// One client, from accept to close. Never throws. Ends when the client is logged in or gone: the
-// relay goes on by itself, in a frame that holds nothing of the login.
-net::Task<> run(Arrival arrival, const Server& server);
+// One client, from accept to close. `servers` are all of the configuration: the endpoint names the
+// client's, unless it asks for another by name. Never throws. Ends when the client is logged in or
+// gone: the relay goes on by itself, in a frame that holds nothing of the login.
+net::Task<> run(Arrival arrival, std::span<const Server> servers);
 
 }  // namespace postern::session

@@ -41,20 +41,20 @@ net::Task<bool> Dialogue::greet()
 
 // Returns what the client claims to be, or whom it writes to. Whether that is true, and allowed, is
 // for auth/ to find out.
-net::Task<std::optional<auth::Claim>> Dialogue::authorize()
+net::Task<protocol::Request> Dialogue::authorize()
 {
     log().set_action("in auth state");
     for (;;) {
         const std::optional<Line> line = co_await read_line();
         if (!line) {
             co_await client().write(kInvalid);
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
         const auto command =
             line->has_stray_cr() ? std::optional<Command>() : parse_command(line->text);
         if (command ? too_many_commands() : too_many_errors()) {
             co_await client().write(kInvalid);
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
         if (!command) {
             co_await client().write(kInvalid);
@@ -68,11 +68,14 @@ net::Task<std::optional<auth::Claim>> Dialogue::authorize()
         }
         if (result.claim) {
             result.claim->smtp_helo = helo_;
-            co_return std::move(result.claim);
+            co_return std::move(*result.claim);
         }
         co_await client().write(result.reply);
+        if (result.starts_tls) {
+            co_return protocol::WantsTls{};
+        }
         if (result.hang_up) {
-            co_return std::nullopt;
+            co_return protocol::Goodbye{};
         }
     }
 }
@@ -106,7 +109,9 @@ Dialogue::Answer Dialogue::answer(const Command& command)
         return reply(kOk);
     case Verb::quit:  // section 4.1.1.10
         return Answer{.reply = std::string(kBye), .hang_up = true};
-    case Verb::starttls:  // RFC 3207 section 4; refused as long as there is no TLS to start
+    case Verb::starttls:  // RFC 3207 section 4
+        return Answer{.reply = std::string(protection().offers_starttls() ? kStartTls : kInvalid),
+                      .starts_tls = protection().offers_starttls()};
     case Verb::vrfy:
     case Verb::expn:
     case Verb::help:

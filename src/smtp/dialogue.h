@@ -15,13 +15,15 @@ public:
     explicit Dialogue(const protocol::Context& context) : DialogueBase(context) {}
 
     net::Task<bool> greet() override;
-    net::Task<std::optional<auth::Claim>> authorize() override;
+    net::Task<protocol::Request> authorize() override;
     net::Task<> refuse(const auth::Refusal& refusal) override;
     net::Task<protocol::LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
                                             const auth::Mailbox& mailbox) override;
 
     std::string_view internal_error() const override { return kInternalError; }
     std::string_view access_denied() const override { return "554 5.7.1 Access denied\r\n"; }
+    std::string_view certificate_error() const override { return kCertificateError; }
+    std::string_view no_certificate() const override { return kNoCertificate; }
 
 private:
     // What came of a command that takes more than a line of ours.
@@ -29,6 +31,7 @@ private:
         std::string reply;
         std::optional<auth::Claim> claim = std::nullopt;
         bool hang_up = false;
+        bool starts_tls = false;
     };
 
     net::Task<Answer> authenticate(const Command& command);

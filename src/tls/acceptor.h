@@ -40,6 +40,7 @@ public:
     // The server for a name, in any case, with or without the last dot: an exact one, then the
     // longest "*.DOMAIN", then the first.
     const Server& choose(std::string_view name) const;
+    bool has_several_servers() const { return servers_.size() > 1; }
     std::string_view protocol() const { return config::to_string(protocol_); }
 
 private:

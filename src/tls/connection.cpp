@@ -256,6 +256,11 @@ Io Connection::failure(int result, std::string_view what)
     return {.status = Io::Status::failed, .error = EPROTO};
 }
 
+void Connection::forget_session() const
+{
+    SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl_.get()), SSL_get0_session(ssl_.get()));
+}
+
 std::string_view Connection::protocol() const
 {
     return SSL_get_version(ssl_.get());

@@ -57,7 +57,10 @@ public:
     // Seals the last words, "close_notify" (RFC 8446 section 6.1).
     void close();
 
-    ssl_st* ssl() const { return ssl_.get(); }
+    // So that the session is not resumed from a cache: its peer is not welcome.
+    void forget_session() const;
+
+    const ssl_st* ssl() const { return ssl_.get(); }
     std::string_view protocol() const;  // "TLSv1.3"
     std::string_view cipher() const;    // "TLS_AES_256_GCM_SHA384"
 

@@ -7,6 +7,7 @@
 
 #include "config/error.h"
 #include "config/settings.h"
+#include "tls/credentials.h"
 #include "tls/openssl.h"
 
 namespace postern::tls {
@@ -24,9 +25,8 @@ public:
     };
 
     // Loads what the settings name. The error is complete ("cannot load ... in FILE:LINE").
-    // `prefix` begins the directives' names: "proxy_ssl", "auth_http_ssl".
     static std::expected<std::unique_ptr<ClientContext>, config::Error> load(
-        const config::ClientSsl& settings, std::string_view prefix);
+        const config::ClientSsl& settings, Loading& loading);
     ~ClientContext();
 
     const config::ClientSsl& settings() const { return settings_; }

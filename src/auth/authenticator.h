@@ -50,9 +50,9 @@ struct PeerTls {
 struct Peer {
     config::Protocol protocol = config::Protocol::imap;
     SocketAddress client_address;
-    std::string client_ip;    // as text; "unix:" for a UNIX socket
-    std::string client_host;  // SMTP: a verified name, "[UNAVAILABLE]" or "[TEMPUNAVAIL]"
-    unsigned attempt = 1;     // of this connection
+    std::string client_ip;       // as text; "unix:" for a UNIX socket
+    std::string client_host;     // SMTP: a verified name, "[UNAVAILABLE]" or "[TEMPUNAVAIL]"
+    unsigned attempt = 1;        // of this connection
     std::optional<PeerTls> tls;  // nothing: the connection is not encrypted
 };
 

@@ -154,8 +154,8 @@ enum class VerifyClient : unsigned char { off, on, optional, optional_no_ca };
 // The ssl_* directives: TLS where we are the server. Only servers with "listen ... ssl" or
 // "starttls on|only" use them.
 struct Ssl {
-    std::vector<SslPair> pairs;  // empty: a self-signed certificate is made
-    Written password_file;       // absolute path: pass phrases for the keys, one a line
+    std::vector<SslPair> pairs;          // empty: a self-signed certificate is made
+    Written password_file;               // absolute path: pass phrases for the keys, one a line
     std::vector<std::string> protocols;  // "TLSv1.2", "TLSv1.3", ...
     Written ciphers;
     bool prefer_server_ciphers = false;
@@ -179,8 +179,8 @@ struct ClientSsl {
     bool verify = false;
     bool verify_is_written = false;  // by the administrator, in either sense
     unsigned verify_depth = 1;
-    std::string name;          // to be in the peer's certificate, and asked for; empty: the host
-    bool server_name = false;  // is the name asked for (Server Name Indication)?
+    std::string name;             // to be in the peer's certificate, and asked for; empty: the host
+    bool server_name = false;     // is the name asked for (Server Name Indication)?
     Written trusted_certificate;  // absolute path; empty: those that the system trusts
     Written crl;                  // absolute path
     SslPair pair;                 // our own certificate, if any

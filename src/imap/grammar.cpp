@@ -106,6 +106,11 @@ std::optional<Reply> parse_reply(std::string_view input, std::string_view tag)
     return Reply{classify(line->text, tag), input.substr(0, line->consumed), line->consumed};
 }
 
+std::string starttls_command(std::string_view tag)
+{
+    return fmt::format("{} STARTTLS\r\n", tag);
+}
+
 std::optional<Login> login(std::string_view tag, std::string_view user, std::string_view password)
 {
     if (!fits_on_a_line(tag) || !fits_on_a_line(user) || !fits_on_a_line(password)) {

@@ -101,6 +101,8 @@ struct Reply {
 // case are not recognised. An empty tag: none was sent yet, no line is taken for an answer to it.
 std::optional<Reply> parse_reply(std::string_view input, std::string_view tag);
 
+std::string starttls_command(std::string_view tag);  // "TAG STARTTLS"
+
 // LOGIN with synchronising literals (RFC 9051 section 6.2.3): a part is sent for each "+" before
 // it.
 struct Login {

@@ -411,6 +411,11 @@ TEST(ImapBackend, ReplyIsOneLineOfThose)
     EXPECT_FALSE(parse_reply("* OK\r", "a1"));
 }
 
+TEST(ImapBackend, StartTls)
+{
+    EXPECT_EQ(starttls_command("a1"), "a1 STARTTLS\r\n");
+}
+
 TEST(ImapBackend, LoginUsesLiterals)
 {
     const auto parts = login("a1", "b \"ob", "p{w \xff");

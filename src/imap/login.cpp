@@ -1,4 +1,5 @@
-// The login at the backend: LOGIN with literals, whatever mechanism the client used.
+// The login at the backend: STARTTLS if that is wanted, LOGIN with literals, whatever mechanism the
+// client used.
 #include "imap/dialogue.h"
 #include "protocol/upstream.h"
 
@@ -6,15 +7,16 @@ namespace postern::imap {
 
 namespace {
 
-// What stands before the reply that is waited for.
+// The reply that is waited for. Untagged lines before it are skipped where the RFC allows any
+// (section 7) and nobody can have put them in. If it is for the client, it stays unread, and so do
+// the untagged lines before it.
 struct Wanted {
     Reply::Kind kind;
-    bool skip_untagged;
+    bool skip_untagged = true;
+    bool is_for_client = false;
 };
 
-// Waits for that reply; untagged lines before it are skipped where the RFC allows any (section 7).
-// The reply is consumed, except if it is the last: then it and the untagged lines before it stay
-// for the client. Nothing on success, else what the client is told.
+// Waits for that reply. Nothing on success, else what the client is told.
 net::Task<std::optional<std::string>> expect(protocol::Upstream& upstream, std::string_view tag,
                                              Wanted wanted)
 {
@@ -29,7 +31,7 @@ net::Task<std::optional<std::string>> expect(protocol::Upstream& upstream, std::
             continue;
         }
         if (reply->kind == wanted.kind) {
-            if (wanted.kind != Reply::Kind::ok) {
+            if (!wanted.is_for_client) {
                 upstream.consume(skipped + reply->consumed);
             }
             co_return std::nullopt;
@@ -43,9 +45,24 @@ net::Task<std::optional<std::string>> expect(protocol::Upstream& upstream, std::
     }
 }
 
+// RFC 9051 section 6.2.1. Nothing on success, else what the client is told.
+net::Task<std::optional<std::string>> start_tls(protocol::Upstream& upstream, std::string_view tag)
+{
+    const std::string command = starttls_command(tag);
+    auto failure = co_await upstream.ask_for_tls(command);
+    if (!failure) {
+        constexpr Wanted kOkWanted{.kind = Reply::Kind::ok, .skip_untagged = false};
+        failure = co_await expect(upstream, tag, kOkWanted);
+    }
+    if (!failure) {
+        failure = co_await upstream.start_tls();
+    }
+    co_return failure;
+}
+
 }  // namespace
 
-net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend, const auth::Claim&,
+net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, const auth::Claim&,
                                                   const auth::Mailbox& mailbox)
 {
     protocol::Upstream upstream(backend, settings(), log(), kInternalError);
@@ -56,13 +73,19 @@ net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend, co
     }
 
     log().set_action("reading response from upstream");
-    constexpr Wanted kGreetingWanted{Reply::Kind::untagged_ok, false};
+    constexpr Wanted kGreetingWanted{.kind = Reply::Kind::untagged_ok, .skip_untagged = false};
     constexpr std::string_view kNoTag;
     auto failure = co_await expect(upstream, kNoTag, kGreetingWanted);
     if (failure) {
         co_return std::unexpected(std::move(*failure));
     }
-    constexpr Wanted kContinuationWanted{Reply::Kind::continuation, true};
+    if (upstream.wants_starttls()) {
+        failure = co_await start_tls(upstream, tag_);
+        if (failure) {
+            co_return std::unexpected(std::move(*failure));
+        }
+    }
+    constexpr Wanted kContinuationWanted{.kind = Reply::Kind::continuation};
     log().set_action("sending LOGIN command to upstream");
     co_await upstream.send(commands->command);
     failure = co_await expect(upstream, tag_, kContinuationWanted);
@@ -77,7 +100,7 @@ net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend, co
     }
     log().set_action("sending password to upstream");
     co_await upstream.send(commands->password.reveal());
-    constexpr Wanted kOkWanted{Reply::Kind::ok, true};
+    constexpr Wanted kOkWanted{.kind = Reply::Kind::ok, .is_for_client = true};
     failure = co_await expect(upstream, tag_, kOkWanted);
     if (failure) {
         co_return std::unexpected(std::move(*failure));

@@ -36,9 +36,8 @@ void add(std::vector<Plan>& plans, const config::Listen& listen, std::size_t ser
                       .server = server,
                       .protocol = listen.protocol,
                       .ssl = listen.ssl};
-    const auto known = std::ranges::find(plans, listen.address, [](const Plan& plan) -> auto& {
-        return plan.listen->address;
-    });
+    const auto known = std::ranges::find(
+        plans, listen.address, [](const Plan& plan) -> auto& { return plan.listen->address; });
     if (known == plans.end()) {
         plans.push_back({&listen, {std::move(endpoint)}});
         return;

@@ -16,7 +16,7 @@ namespace postern::listen {
 // A "listen" as connections see it: the address they came to, and whose it is.
 struct Endpoint {
     SocketAddress address;
-    std::string name;        // as log lines have it: "0.0.0.0:143"
+    std::string name;  // as log lines have it: "0.0.0.0:143"
     // Index in Settings::servers. Of several servers at this address the one for clients that ask
     // for none by name.
     std::size_t server = 0;

@@ -22,8 +22,8 @@ class StreamEvent;
 
 // A connected socket, the one thing that sessions read and write. Registered with its loop once,
 // for both directions, edge-triggered; what epoll said is remembered, so that no call is made that
-// would block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again. It is
-// plain until `start_tls`; those who read and write need not care.
+// would block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again. It
+// is plain until `start_tls`; those who read and write need not care.
 class Stream final : public Watcher, private tls::Transport
 {
 public:

@@ -16,7 +16,7 @@ public:
     net::Task<bool> greet() override;
     net::Task<protocol::Request> authorize() override;
     net::Task<> refuse(const auth::Refusal& refusal) override;
-    net::Task<protocol::LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
+    net::Task<protocol::LoginResult> log_in(backend::Connection& backend, const auth::Claim& claim,
                                             const auth::Mailbox& mailbox) override;
 
     std::string_view internal_error() const override { return kInternalError; }

@@ -65,6 +65,8 @@ struct Reply {
 // The first of a backend's replies; nothing if it isn't complete.
 std::optional<Reply> parse_reply(std::string_view input);
 
+inline constexpr std::string_view kStls = "STLS\r\n";
+
 // Nothing if the argument holds CR, LF or NUL: it would become a command of its own.
 std::optional<std::string> user_command(std::string_view user);
 std::optional<Secret> pass_command(std::string_view password);

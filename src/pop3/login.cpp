@@ -1,4 +1,5 @@
-// The login at the backend: USER and PASS, whatever mechanism the client used.
+// The login at the backend: STLS if that is wanted, USER and PASS, whatever mechanism the client
+// used.
 #include "pop3/dialogue.h"
 #include "protocol/upstream.h"
 
@@ -29,9 +30,22 @@ net::Task<std::optional<std::string>> expect_ok(protocol::Upstream& upstream, bo
     }
 }
 
+// RFC 2595 section 4. Nothing on success, else what the client is told.
+net::Task<std::optional<std::string>> start_tls(protocol::Upstream& upstream)
+{
+    auto failure = co_await upstream.ask_for_tls(kStls);
+    if (!failure) {
+        failure = co_await expect_ok(upstream, false);
+    }
+    if (!failure) {
+        failure = co_await upstream.start_tls();
+    }
+    co_return failure;
+}
+
 }  // namespace
 
-net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend, const auth::Claim&,
+net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, const auth::Claim&,
                                                   const auth::Mailbox& mailbox)
 {
     protocol::Upstream upstream(backend, settings(), log(), kInternalError);
@@ -46,6 +60,12 @@ net::Task<protocol::LoginResult> Dialogue::log_in(net::Conversation& backend, co
     auto failure = co_await expect_ok(upstream, false);
     if (failure) {
         co_return std::unexpected(std::move(*failure));
+    }
+    if (upstream.wants_starttls()) {
+        failure = co_await start_tls(upstream);
+        if (failure) {
+            co_return std::unexpected(std::move(*failure));
+        }
     }
     log().set_action("sending user name to upstream");
     co_await upstream.send(*user);

@@ -263,9 +263,8 @@ bool Master::reload()
     const auto report = [this](LogLevel level, const std::string& text) {
         running_.logs.main.write(level, text);
     };
-    auto next =
-        open_all(std::move(loaded->settings), targets_, running_.tls.get(), borrowed,
-                 listen::Mode::serve, report);
+    auto next = open_all(std::move(loaded->settings), targets_, running_.tls.get(), borrowed,
+                         listen::Mode::serve, report);
     if (!next) {
         running_.logs.main.write(LogLevel::emerg, next.error());
         return false;

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "auth/authenticator.h"
+#include "backend/connection.h"
 #include "base/line.h"
 #include "base/mechanisms.h"
 #include "config/settings.h"
@@ -32,8 +33,10 @@ struct Context {
 };
 
 // What the talk with a client has come to.
-struct Goodbye {};   // it has left, or had too many errors, and has been answered
-struct WantsTls {};  // it has been told to begin
+struct Goodbye {
+};  // it has left, or had too many errors, and has been answered
+struct WantsTls {
+};  // it has been told to begin
 using Request = std::variant<Goodbye, WantsTls, auth::Claim>;
 
 // How a login at the backend ended. Success: what the client is told before the relay begins (often
@@ -56,7 +59,7 @@ public:
     // Passes on the answer "no".
     virtual net::Task<> refuse(const auth::Refusal& refusal) = 0;
     // Opens the mailbox at the backend. Logs why, if it fails.
-    virtual net::Task<LoginResult> log_in(net::Conversation& backend, const auth::Claim& claim,
+    virtual net::Task<LoginResult> log_in(backend::Connection& backend, const auth::Claim& claim,
                                           const auth::Mailbox& mailbox) = 0;
 
     // Complete replies, with CRLF.

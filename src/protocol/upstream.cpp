@@ -6,18 +6,38 @@ namespace postern::protocol {
 
 net::Task<bool> Upstream::read_more()
 {
-    if (backend_.full()) {
+    if (talk().full()) {
         log_.line(LogLevel::error, "upstream sent too long response line: \"{}\"",
                   escape_for_log(unread()));
         co_return false;
     }
-    co_await backend_.fill();
+    co_await talk().fill();
     co_return true;
+}
+
+net::Task<std::optional<std::string>> Upstream::ask_for_tls(std::string_view command)
+{
+    log_.set_action("sending STARTTLS to upstream");
+    if (!backend_.is_silent()) {
+        co_return std::string(internal_error_);
+    }
+    co_await talk().write(command);
+    co_return std::nullopt;
+}
+
+net::Task<std::optional<std::string>> Upstream::start_tls()
+{
+    const bool is_protected = co_await backend_.start_tls();
+    if (!is_protected) {
+        co_return std::string(internal_error_);
+    }
+    co_return std::nullopt;
 }
 
 std::string Upstream::unexpected_reply()
 {
-    const bool pass = settings_.proxy_pass_error_message;
+    // What is said in clear text where TLS is wanted may be anybody's: no client gets to read it.
+    const bool pass = settings_.proxy_pass_error_message && !wants_starttls();
     log_.line(pass ? LogLevel::info : LogLevel::error, "upstream sent invalid response: \"{}\"",
               escape_for_log(trim(unread(), "\r\n")));
     return std::string(pass ? unread() : internal_error_);

@@ -3,10 +3,11 @@
 #include <cerrno>
 #include <optional>
 
-#include "backend/connect.h"
+#include "backend/connection.h"
 #include "base/text.h"
 #include "listen/access.h"
 #include "relay/relay.h"
+#include "session/backend_target.h"
 #include "session/client_host.h"
 #include "session/dialogues.h"
 
@@ -44,7 +45,7 @@ private:
     net::Task<bool> restart_under_tls();
     net::Task<bool> check_certificate();
     net::Task<std::optional<Mailbox>> open(const auth::Claim& claim, const auth::Mailbox& mailbox);
-    net::Task<std::optional<std::string>> log_in(net::Conversation& backend,
+    net::Task<std::optional<std::string>> log_in(backend::Connection& backend,
                                                  const auth::Claim& claim,
                                                  const auth::Mailbox& mailbox);
     net::Task<bool> refuse(const auth::Refusal& refusal);
@@ -279,58 +280,44 @@ net::Task<bool> Login::refuse(const auth::Refusal& refusal)
 net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
                                               const auth::Mailbox& mailbox)
 {
-    Mailbox opened;
-    opened.backend =
-        co_await backend::connect(server().resolver, mailbox.host, mailbox.port, deadline_, log_);
-    if (!opened.backend) {
+    backend::Connection backend(backend_target(settings(), mailbox), server().for_backends,
+                                settings().proxy_buffer, deadline_, log_);
+    const bool connected = co_await backend.open(server().resolver);
+    if (!connected) {
         deadline_.set(settings().timeout);
         co_await client_.write(dialogue_->internal_error());
         co_return std::nullopt;
     }
-    net::Conversation backend(*opened.backend, deadline_, settings().proxy_buffer);
     const std::optional<std::string> welcome = co_await log_in(backend, claim, mailbox);
     if (!welcome) {
         co_return std::nullopt;
     }
     log_.set_action("");
     log_.write_plain(LogLevel::info, "client logged in");
+    Mailbox opened;
     opened.from_client = client_.unread();
     opened.from_backend = *welcome;
-    opened.from_backend += backend.unread();
+    opened.from_backend += backend.conversation().unread();
+    opened.backend = backend.release();
     opened.idle_limit = settings().proxy_timeout;
     co_return std::move(opened);
 }
 
 // What the client is told before the relay begins; nothing if the login failed, and it was told
 // that.
-net::Task<std::optional<std::string>> Login::log_in(net::Conversation& backend,
+net::Task<std::optional<std::string>> Login::log_in(backend::Connection& backend,
                                                     const auth::Claim& claim,
                                                     const auth::Mailbox& mailbox)
 {
     std::string reply(dialogue_->internal_error());
-    std::optional<net::Disconnected> end;
     try {
         protocol::LoginResult result = co_await dialogue_->log_in(backend, claim, mailbox);
         if (result) {
             co_return std::move(*result);
         }
         reply = std::move(result.error());
-    } catch (const net::Disconnected& disconnected) {
-        end = disconnected;
-    }
-    if (end) {
-        switch (end->reason) {
-        case net::Disconnected::Reason::timed_out:
-            log_.line(LogLevel::info, "upstream timed out{}", log::errno_text(ETIMEDOUT));
-            break;
-        case net::Disconnected::Reason::closed:
-            log_.write(LogLevel::error, "upstream closed connection before login was complete");
-            break;
-        case net::Disconnected::Reason::failed:
-            log_.line(LogLevel::error, "recv() or send() to upstream failed{}",
-                      log::errno_text(end->error));
-            break;
-        }
+    } catch (const net::Disconnected& end) {
+        backend.log_end(end);
     }
     deadline_.set(settings().timeout);
     co_await client_.write(reply);

@@ -156,6 +156,24 @@ std::optional<Reply> parse_reply(std::string_view input)
     }
 }
 
+bool offers(const Reply& reply, std::string_view keyword)
+{
+    constexpr std::size_t kCodeBytes = 4;  // "250-"
+    std::string_view rest = reply.text;
+    bool is_first = true;
+    while (const auto line = next_crlf_line(rest)) {
+        rest.remove_prefix(line->consumed);
+        const bool is_extension = !std::exchange(is_first, false) && line->text.size() > kCodeBytes;
+        if (is_extension) {
+            const std::string_view extension = line->text.substr(kCodeBytes);
+            if (iequals(extension.substr(0, extension.find(' ')), keyword)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 std::optional<std::string> hello_command(bool extended, std::string_view name)
 {
     if (!fits_on_a_line(name)) {

@@ -85,6 +85,12 @@ struct Reply {
 // The first of a backend's replies, of one line or several; nothing if it isn't complete.
 std::optional<Reply> parse_reply(std::string_view input);
 
+// Is the keyword, in any case, among the extensions that a reply to EHLO lists (RFC 5321 section
+// 4.1.1.1)? Its first line has none.
+bool offers(const Reply& reply, std::string_view keyword);
+
+inline constexpr std::string_view kStartTlsCommand = "STARTTLS\r\n";
+
 // Builders of commands give nothing if an argument holds CR, LF or NUL.
 std::optional<std::string> hello_command(bool extended, std::string_view name);  // EHLO or HELO
 std::optional<Secret> auth_plain_command(std::string_view user, std::string_view password);

@@ -190,6 +190,23 @@ TEST(SmtpBackend, WhatIsNoReply)
     EXPECT_FALSE(parse_reply("250 ok\r"));
 }
 
+TEST(SmtpBackend, OffersWhatItsEhloReplyLists)
+{
+    const auto offers_tls = [](std::string_view text) {
+        return offers(*parse_reply(text), "STARTTLS");
+    };
+    EXPECT_TRUE(offers_tls("250-mail\r\n250-STARTTLS\r\n250 DSN\r\n"));
+    EXPECT_TRUE(offers_tls("250-mail\r\n250-DSN\r\n250 STARTTLS\r\n"));
+    EXPECT_TRUE(offers_tls("250-mail\r\n250 starttls\r\n"));
+    EXPECT_TRUE(offers_tls("250-mail\r\n250-\r\n250 STARTTLS \r\n"));
+    EXPECT_FALSE(offers_tls("250 STARTTLS\r\n"));  // that is its name
+    EXPECT_FALSE(offers_tls("250-STARTTLS\r\n250 DSN\r\n"));
+    EXPECT_FALSE(offers_tls("250-mail\r\n250-STARTTLSX\r\n250-XSTARTTLS\r\n250 X STARTTLS\r\n"));
+    EXPECT_FALSE(offers_tls("250-mail\r\n250-START\r\n250-\r\n250\r\n"));
+    // Of this reply only, whatever has come with it.
+    EXPECT_FALSE(offers_tls("250-mail\r\n250 DSN\r\n250-mail\r\n250 STARTTLS\r\n"));
+}
+
 TEST(SmtpBackend, Hello)
 {
     EXPECT_EQ(hello_command(true, "mail.test"), "EHLO mail.test\r\n");

@@ -36,7 +36,8 @@ public:
     // Taken by one `write`, at most.
     static constexpr std::size_t kWriteMax = 128 * 1024;
 
-    // `ssl` comes from an Acceptor or a ClientContext. The transport and the workspace outlive this.
+    // `ssl` comes from an Acceptor or a ClientContext. The transport and the workspace outlive
+    // this.
     Connection(SslPtr ssl, Transport& transport, Workspace& workspace);
     ~Connection();
     Connection(const Connection&) = delete;
@@ -74,8 +75,8 @@ private:
     SslPtr ssl_;
     Transport& transport_;
     Workspace& workspace_;
-    std::string unread_;     // received, not opened
-    std::string unsent_;     // sealed, not sent
+    std::string unread_;  // received, not opened
+    std::string unsent_;  // sealed, not sent
     std::string error_;
     std::string_view input_;  // of unread_, during a call
     std::size_t receive_max_ = 0;

@@ -44,9 +44,8 @@ Outcome pair_half(Entry& entry)
     if (entry.first_of({"ssl_certificate", "ssl_certificate_key"})) {
         pairs.clear();
     }
-    auto free = std::ranges::find_if(pairs, [](const SslPair& pair) {
-        return (pair.*kHalf).text.empty();
-    });
+    auto free =
+        std::ranges::find_if(pairs, [](const SslPair& pair) { return (pair.*kHalf).text.empty(); });
     if (free == pairs.end()) {
         free = pairs.insert(free, SslPair{});
     }

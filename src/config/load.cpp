@@ -55,22 +55,11 @@ std::vector<Error> missing_features(const Settings& settings)
     Findings findings;
     for (const MailServer& server : settings.servers) {
         for (const Listen& listen : server.listens) {
-            if (listen.ssl) {
-                findings.add(listen.where,
-                             "\"ssl\" parameter of \"listen\" needs TLS, which is not "
-                             "supported by this version of Postern");
-            }
             if (listen.proxy_protocol) {
                 findings.add(listen.where,
                              "\"proxy_protocol\" parameter of \"listen\" is not "
                              "supported by this version of Postern");
             }
-        }
-        if (server.starttls != StartTls::off) {
-            findings.add(server.starttls_where,
-                         fmt::format("\"starttls {}\" needs TLS, which is not supported by this "
-                                     "version of Postern",
-                                     server.starttls == StartTls::on ? "on" : "only"));
         }
     }
     return findings.take();

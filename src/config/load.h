@@ -14,8 +14,8 @@ struct Loaded {
 // Reads and checks everything but what missing_features() looks for.
 std::expected<Loaded, Error> read(const Options& options);
 
-// What this version can't do though the settings ask for it: TLS and the PROXY protocol. Each
-// "listen" and "starttls" that wants one has its own error.
+// What this version can't do though the settings ask for it: the PROXY protocol. Each "listen" that
+// wants it has its own error.
 std::vector<Error> missing_features(const Settings& settings);
 
 // A warning for each "auth_file" that can't be read now, and for each host of "auth_http" that

@@ -97,7 +97,12 @@ TEST_F(ValuesTest, AuthHttp)
     };
     const auto expected = [](std::string host, std::uint16_t port, std::string path,
                              std::string uri) {
-        return AuthHttp{std::move(host), port, std::move(path), std::move(uri), {}};
+        return AuthHttp{.host = std::move(host),
+                        .port = port,
+                        .unix_path = std::move(path),
+                        .uri = std::move(uri),
+                        .https = false,
+                        .where = {}};
     };
     EXPECT_EQ(service("localhost:9000/cgi-bin/auth.cgi"),
               expected("localhost", 9000, "", "/cgi-bin/auth.cgi"));
@@ -312,49 +317,6 @@ TEST_F(ValuesTest, Syslog)
     EXPECT_EQ(bad("server=127.0.0.1:0"), "invalid port in syslog server \"127.0.0.1:0\"");
     EXPECT_EQ(bad("server=no-such-host.invalid"),
               "host not found in syslog server \"no-such-host.invalid\"");
-}
-
-TEST_F(ValuesTest, Ssl)
-{
-    const Ssl read = server(
-                         "ssl_certificate /a; ssl_certificate \"data:PEM\"; ssl_certificate_key b; "
-                         "ssl_certificate_key engine:x:y; ssl_protocols tlsv1.3; ssl_ciphers X; "
-                         "ssl_prefer_server_ciphers on;")
-                         .ssl;
-    EXPECT_EQ(read.certificates, (Strings{"/a", "data:PEM"}));
-    EXPECT_EQ(read.certificate_keys, (Strings{folder_ + "conf/b", "engine:x:y"}));
-    EXPECT_EQ(read.protocols, Strings{"TLSv1.3"});
-    EXPECT_EQ(read.ciphers, "X");
-    EXPECT_TRUE(read.prefer_server_ciphers);
-    EXPECT_EQ(server("ssl_protocols TLSv1.2; ssl_protocols TLSv1.2 TLSv1.3;").ssl.protocols,
-              (Strings{"TLSv1.2", "TLSv1.3"}));
-    EXPECT_EQ(warnings_, Strings{"warn: duplicate value \"TLSv1.2\" in t.conf:5"});
-    EXPECT_EQ(server_error("ssl_protocols TLSv1.4;").find("invalid value \"TLSv1.4\""), 0u);
-}
-
-TEST_F(ValuesTest, SslSessionCache)
-{
-    const auto cache = [this](const char* directives) {
-        return server(directives).ssl.session_cache;
-    };
-    EXPECT_EQ(cache("ssl_session_cache off;"), "off");
-    EXPECT_EQ(cache("ssl_session_cache shared:a:1m;"), "shared:a:1m");
-    EXPECT_EQ(cache("ssl_session_cache shared:a:1m builtin:500;"), "builtin:500 shared:a:1m");
-    EXPECT_EQ(cache("ssl_session_cache shared:a:1m; ssl_session_cache builtin;"),
-              "builtin shared:a:1m");
-    EXPECT_EQ(cache("ssl_session_cache builtin shared:a:1m; ssl_session_cache shared:b:2m;"),
-              "builtin shared:b:2m");
-    EXPECT_EQ(cache("ssl_session_cache builtin; ssl_session_cache none;"), "none");
-    EXPECT_EQ(cache("ssl_session_cache shared:a:32k;"), "shared:a:32k");
-    EXPECT_EQ(server_error("ssl_session_cache shared:a:32767;"),
-              "session cache \"shared:a:32767\" is too small");
-    for (const char* bad : {"foo", "shared:", "shared:a", "shared::1m", "shared:a:x",
-                            "builtin:", "builtin:x", "OFF"}) {
-        EXPECT_EQ(server_error("ssl_session_cache " + std::string(bad) + ";")
-                      .find("invalid session cache \"" + std::string(bad) + "\""),
-                  0u)
-            << bad;
-    }
 }
 
 }  // namespace

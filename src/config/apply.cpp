@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/assert.h"
 #include "base/text.h"
@@ -29,6 +30,7 @@ public:
 
     Checked run(const std::vector<Statement>& statements)
     {
+        draft_.settings.directory = std::filesystem::path(draft_.options.conf_path).parent_path();
         apply_defaults(kMain, nullptr);
         apply_defaults(kEvents, nullptr);
         if (draft_.options.running_as_root) {

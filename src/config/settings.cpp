@@ -1,10 +1,24 @@
 #include "config/settings.h"
 
+#include <tuple>
+
 namespace postern::config {
 
 std::string Location::text() const
 {
     return line == 0 ? file : file + ":" + std::to_string(line);
+}
+
+bool Ssl::operator==(const Ssl& other) const
+{
+    const auto members = [](const Ssl& ssl) {
+        return std::tie(ssl.pairs, ssl.password_file, ssl.protocols, ssl.ciphers,
+                        ssl.prefer_server_ciphers, ssl.ecdh_curve, ssl.dhparam, ssl.session_cache,
+                        ssl.session_timeout, ssl.session_tickets, ssl.session_ticket_keys,
+                        ssl.verify_client, ssl.verify_depth, ssl.client_certificate,
+                        ssl.trusted_certificate, ssl.crl, ssl.conf_commands);
+    };
+    return members(*this) == members(other);
 }
 
 std::string_view to_string(Protocol protocol)

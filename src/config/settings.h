@@ -121,6 +121,14 @@ struct SslCommand {
     bool operator==(const SslCommand&) const = default;
 };
 
+// "TLSv1.2", "TLSv1.3", ...
+struct SslProtocols {
+    std::vector<std::string> names;
+    Location where;
+
+    bool operator==(const SslProtocols& other) const { return names == other.names; }
+};
+
 // A certificate with its chain, and its key: files (absolute paths), or "data:PEM".
 struct SslPair {
     Written certificate;
@@ -154,9 +162,9 @@ enum class VerifyClient : unsigned char { off, on, optional, optional_no_ca };
 // The ssl_* directives: TLS where we are the server. Only servers with "listen ... ssl" or
 // "starttls on|only" use them.
 struct Ssl {
-    std::vector<SslPair> pairs;          // empty: a self-signed certificate is made
-    Written password_file;               // absolute path: pass phrases for the keys, one a line
-    std::vector<std::string> protocols;  // "TLSv1.2", "TLSv1.3", ...
+    std::vector<SslPair> pairs;  // empty: a self-signed certificate is made
+    Written password_file;       // absolute path: pass phrases for the keys, one a line
+    SslProtocols protocols;
     Written ciphers;
     bool prefer_server_ciphers = false;
     Written ecdh_curve;  // "auto" or a list
@@ -172,6 +180,9 @@ struct Ssl {
     Written trusted_certificate;  // absolute path: trusted
     Written crl;                  // absolute path
     std::vector<SslCommand> conf_commands;
+
+    // Do both say the same, wherever it stands?
+    bool operator==(const Ssl& other) const;
 };
 
 // proxy_ssl_* and auth_http_ssl_*: TLS where we are the client.
@@ -185,7 +196,7 @@ struct ClientSsl {
     Written crl;                  // absolute path
     SslPair pair;                 // our own certificate, if any
     Written password_file;        // absolute path
-    std::vector<std::string> protocols;
+    SslProtocols protocols;
     Written ciphers;
     bool session_reuse = true;
     std::vector<SslCommand> conf_commands;
@@ -253,6 +264,7 @@ struct Events {
 };
 
 struct Settings {
+    std::string directory;          // of the main configuration file
     std::string user;               // empty: the user that started Postern
     std::string group;              // empty: the user's own
     unsigned worker_processes = 1;  // event loops; auto is resolved already

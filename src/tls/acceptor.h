@@ -31,6 +31,9 @@ public:
     // servers with the same name the first has it. `protocol` is the only one that ALPN may name.
     Acceptor(std::vector<Server> servers, config::Protocol protocol);
 
+    // Makes a context fit for connections that an acceptor makes.
+    static void prepare(ssl_ctx_st* context);
+
     // For one client, to be given to a stream.
     SslPtr accept() const;
     // Which server the client of `ssl` (made here) is with: an index in Settings::servers. Final

@@ -38,10 +38,11 @@ public:
     // "SSL certificate verify error: (18:self-signed certificate)" or "SSL certificate does not
     // match \"NAME\"", to be logged behind "upstream " or the like; "" if all is well or nobody
     // wants to know.
-    std::string problem(const ssl_st* ssl, const Target& target) const;
+    std::string problem(ssl_st* ssl, const Target& target) const;
 
 private:
     explicit ClientContext(const config::ClientSsl& settings);
+    void forget(ssl_st* ssl) const;
     struct Sessions;
 
     config::ClientSsl settings_;

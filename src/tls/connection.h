@@ -61,7 +61,7 @@ public:
     // So that the session is not resumed from a cache: its peer is not welcome.
     void forget_session() const;
 
-    const ssl_st* ssl() const { return ssl_.get(); }
+    ssl_st* ssl() const { return ssl_.get(); }
     std::string_view protocol() const;  // "TLSv1.3"
     std::string_view cipher() const;    // "TLS_AES_256_GCM_SHA384"
 

@@ -35,6 +35,7 @@ public:
 private:
     Contexts();
     struct Parts;
+    class Loader;
     std::unique_ptr<Parts> parts_;
 };
 

@@ -17,7 +17,8 @@ namespace postern::tls {
 // What the loading of one configuration has in common.
 struct Loading {
     std::vector<config::Warning>& warnings;
-    std::string directory;  // of the main configuration file: what ssl_conf_command's files are below
+    std::string
+        directory;  // of the main configuration file: what ssl_conf_command's files are below
     std::map<std::string, std::vector<Secret>> pass_phrases{};  // by file: a pipe is read only once
 
     void warn(const config::Location& where, std::string_view message);
@@ -31,12 +32,19 @@ config::Checked use_pair(ssl_ctx_st& context, const config::SslPair& pair,
 config::Checked trust(ssl_ctx_st& context, const config::Written& file, bool names_told = false);
 // Revoked certificates: with a file here every certificate needs a list that may name it.
 config::Checked use_crl(ssl_ctx_st& context, const config::Written& file);
-// "TLSv1.2", ...: these and no others. `where` is for messages.
-config::Checked set_protocols(ssl_ctx_st& context, const std::vector<std::string>& protocols,
-                              const config::Location& where, Loading& loading);
+// These and no others.
+config::Checked set_protocols(ssl_ctx_st& context, const config::SslProtocols& protocols,
+                              Loading& loading);
 config::Checked set_ciphers(ssl_ctx_st& context, const config::Written& ciphers);
+enum class Role : unsigned char { server, client };
 config::Checked apply_commands(ssl_ctx_st& context, const std::vector<config::SslCommand>& commands,
-                               bool is_server, const Loading& loading);
+                               Role role, const Loading& loading);
+// The same, checked before, for one connection of a server. False if OpenSSL won't.
+bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands,
+                    const std::string& directory);
+
+// A file's name for messages; of "data:..." no more than that, as a key may follow.
+std::string_view shown_name(std::string_view name);
 
 // The leaf of a certificate's chain is for this name ("*.DOMAIN" too).
 bool is_for(const ssl_ctx_st& context, std::string_view name);

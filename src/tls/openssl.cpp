@@ -30,6 +30,11 @@ void Free::operator()(evp_pkey_st* key) const
     EVP_PKEY_free(key);
 }
 
+void Free::operator()(bio_st* bio) const
+{
+    BIO_free(bio);
+}
+
 std::string take_errors()
 {
     std::string text;

@@ -10,6 +10,7 @@ struct ssl_ctx_st;
 struct ssl_session_st;
 struct x509_st;
 struct evp_pkey_st;
+struct bio_st;
 
 namespace postern::tls {
 
@@ -19,12 +20,14 @@ struct Free {
     void operator()(ssl_session_st* session) const;
     void operator()(x509_st* certificate) const;
     void operator()(evp_pkey_st* key) const;
+    void operator()(bio_st* bio) const;
 };
 
 using SslPtr = std::unique_ptr<ssl_st, Free>;
 using SslContextPtr = std::unique_ptr<ssl_ctx_st, Free>;
 using SessionPtr = std::unique_ptr<ssl_session_st, Free>;
 using CertificatePtr = std::unique_ptr<x509_st, Free>;
+using BioPtr = std::unique_ptr<bio_st, Free>;
 using KeyPtr = std::unique_ptr<evp_pkey_st, Free>;
 
 // " (SSL: error:0A00018F:SSL routines::ee key too small)": all of this thread's queued errors, as

@@ -22,8 +22,8 @@ public:
 
     std::size_t bytes() const { return bytes_; }
 
-    // Keeps a session (OpenSSL's serialised form) under its id until `expires`. Times are seconds of
-    // the system's clock. What is too large is not kept.
+    // Keeps a session (OpenSSL's serialised form) under its id until `expires`. Times are seconds
+    // of the system's clock. What is too large is not kept.
     void put(std::string_view id, std::span<const unsigned char> session, std::int64_t expires);
     // A copy; nothing if it is unknown or has expired.
     std::optional<std::string> find(std::string_view id, std::int64_t now);

@@ -57,7 +57,8 @@ Outcome protocols(Entry& entry)
 {
     constexpr std::string_view kNames[] = {"SSLv2",   "SSLv3",   "TLSv1",
                                            "TLSv1.1", "TLSv1.2", "TLSv1.3"};
-    auto& list = entry.field(&Ssl::protocols);
+    auto& [list, where] = entry.field(&Ssl::protocols);
+    where = entry.where();
     if (entry.first()) {
         list.clear();
     }

@@ -192,6 +192,29 @@ TEST_F(LoopTest, NextTurnLetsOthersGoFirst)
     EXPECT_EQ(order, "ababab");
 }
 
+// However many wait there, one a turn goes on.
+TEST_F(LoopTest, PatientOnesGoOneByOneAndOthersHaveTheirTurnBetween)
+{
+    std::string order;
+    const auto patient = [](Loop& loop, std::string& text, char name) -> Task<> {
+        co_await loop.patient_turn();
+        text += name;
+    };
+    const auto other = [](Loop& loop, std::string& text) -> Task<> {
+        for (int i = 0; i < 4; ++i) {
+            text += '.';
+            co_await loop.next_turn();
+        }
+        loop.stop();
+    };
+    spawn(patient(loop_, order, 'a'));
+    spawn(patient(loop_, order, 'b'));
+    spawn(patient(loop_, order, 'c'));
+    spawn(other(loop_, order));
+    loop_.run();
+    EXPECT_EQ(order, "..a.b.c");
+}
+
 Task<int> give(int value)
 {
     co_return value;

@@ -210,7 +210,8 @@ private:
 
     Expected<const ClientContext*> client_context(const config::ClientSsl& settings)
     {
-        if (settings.protocols.names.empty()) return nullptr; // XXX
+        if (settings.protocols.names.empty())
+            return nullptr;  // XXX
         for (const auto& known : parts_.clients) {
             if (known->settings() == settings) {
                 return known.get();

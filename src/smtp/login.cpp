@@ -108,6 +108,7 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
     const Exchange greeting{"", Secret(), kReady};
     auto failure = co_await run(upstream, greeting);
     if (!failure && upstream.wants_starttls()) {
+        log().set_action("sending HELO/EHLO to upstream");
         failure = co_await start_tls(upstream, *tls_hello);
     }
     if (failure) {

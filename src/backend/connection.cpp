@@ -103,10 +103,6 @@ net::Task<bool> Connection::handshake()
     }
     const tls::ClientContext::Target peer{address_.text(), target_.name, target_.verify};
     tls::SslPtr ssl = context_->connect(peer);
-    if (!ssl) {
-        log_.line(LogLevel::crit, "SSL_new() failed{}", tls::take_errors());
-        co_return false;
-    }
     const auto done = co_await stream_->start_tls(std::move(ssl), deadline_);
     if (!done) {
         log_tls_failure(done.error());

@@ -1,5 +1,6 @@
 #include "auth/auth_file.h"
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ Mailbox mailbox_of(const PasswdFile::User& user, const Claim& claim)
             claim.method == Method::plain ? claim.password.copy() : user.plain.copy();
     }
     mailbox.has_password = true;
+    mailbox.ssl = user.ssl;
+    if (user.ssl) {
+        mailbox.ssl_verify = user.ssl_verify;
+    }
     return mailbox;
 }
 
@@ -56,8 +61,11 @@ Answer look_up_or_throw(UsersFile& file, const Claim& claim)
     case PasswdFile::Result::refused:
         return Wrong{"no such user or wrong password"};
     case PasswdFile::Result::needs_plain:
-        return Wrong{
-            "the users file has a hash of the user's password, but APOP and CRAM-MD5 need {PLAIN}"};
+        return Wrong{claim.method == Method::external
+                         ? "the users file has only a hash of the user's password, but after "
+                           "EXTERNAL the mailbox server wants pass= or {PLAIN}"
+                         : "the users file has a hash of the user's password, but APOP and "
+                           "CRAM-MD5 need {PLAIN}"};
     }
     std::unreachable();
 }
@@ -83,21 +91,40 @@ Claim copy_credentials(const Claim& claim)
     return copy;
 }
 
+// EXTERNAL (RFC 4422 appendix A): it is the certificate that says who the client is. What the
+// client says must be that too, or nothing. Why it is refused, or "".
+std::string claim_by_certificate(Claim& claim, const Peer& peer)
+{
+    if (!peer.tls || peer.tls->verify != "SUCCESS" || !peer.tls->certificate) {
+        return "EXTERNAL without a verified client certificate";
+    }
+    const std::vector<std::string>& users = peer.tls->certificate->users;
+    if (claim.login.empty() && users.size() == 1) {
+        claim.login = users.front();
+    }
+    if (!(std::ranges::find(users, claim.login) != users.end())) {
+        return "the client's certificate is not for the user that EXTERNAL names";
+    }
+    return "";
+}
+
 // One answer to unknown users and wrong passwords: who exists is not a stranger's business.
 Refusal refuse()
 {
     return {.text = "Invalid login or password", .error_code = "", .wait = AuthFile::kRefusalWait};
 }
 
-std::uint16_t standard_port(config::Protocol protocol)
+// RFC 8314 section 3 for those that begin with TLS.
+std::uint16_t standard_port(config::Protocol protocol, config::ProxySsl ssl)
 {
+    const bool begins_with_tls = ssl == config::ProxySsl::on;
     switch (protocol) {
     case config::Protocol::imap:
-        return 143;
+        return begins_with_tls ? 993 : 143;
     case config::Protocol::pop3:
-        return 110;
+        return begins_with_tls ? 995 : 110;
     case config::Protocol::smtp:
-        return 25;
+        return begins_with_tls ? 465 : 25;
     }
     std::unreachable();
 }
@@ -107,19 +134,24 @@ std::uint16_t standard_port(config::Protocol protocol)
 net::Task<Verdict> AuthFile::check(const Claim& claim, const Peer& peer, log::SessionLog& log)
 {
     log.set_action("checking the users file");
+    Claim own = copy_credentials(claim);
     switch (claim.method) {
     case Method::plain:
     case Method::apop:
     case Method::cram_md5:
         break;
-    case Method::external:  // RFC 4422 appendix A: somebody else has checked who it is
-        log.write(LogLevel::info, "a users file can't check EXTERNAL");
-        co_return refuse();
+    case Method::external:
+        if (std::string problem = claim_by_certificate(own, peer); !problem.empty()) {
+            log.write(LogLevel::info, problem);
+            co_return refuse();
+        }
+        log.set_login(own.login);
+        break;
     case Method::none:
         co_return complete(Mailbox{}, claim, peer, log);
     }
-    std::move_only_function<Answer()> work = [users = users_, own = copy_credentials(claim)] {
-        return look_up(*users, own);
+    std::move_only_function<Answer()> work = [users = users_, asked = std::move(own)] {
+        return look_up(*users, asked);
     };
     auto answer = co_await pool_.run(std::move(work));
     if (!answer) {
@@ -163,7 +195,7 @@ Verdict AuthFile::complete(Mailbox mailbox, const Claim& claim, const Peer& peer
         return Failure{};
     }
     if (mailbox.port == 0) {
-        mailbox.port = standard_port(peer.protocol);
+        mailbox.port = standard_port(peer.protocol, mailbox.ssl.value_or(proxy_ssl_));
     }
     return mailbox;
 }

@@ -17,9 +17,13 @@ public:
     // slow and costs those who mistyped little.
     static constexpr std::chrono::seconds kRefusalWait{2};
 
+    // `proxy_ssl` holds for users whose line says nothing of TLS.
     AuthFile(std::shared_ptr<UsersFile> users, HashPool& pool, net::Loop& loop,
-             config::AuthFile settings)
-        : users_(std::move(users)), pool_(pool, loop), settings_(std::move(settings))
+             config::AuthFile settings, config::ProxySsl proxy_ssl)
+        : users_(std::move(users)),
+          pool_(pool, loop),
+          settings_(std::move(settings)),
+          proxy_ssl_(proxy_ssl)
     {
     }
 
@@ -32,6 +36,7 @@ private:
     std::shared_ptr<UsersFile> users_;
     PoolClient pool_;
     config::AuthFile settings_;
+    config::ProxySsl proxy_ssl_;
 };
 
 }  // namespace postern::auth

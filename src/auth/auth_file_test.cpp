@@ -39,7 +39,7 @@ protected:
     {
         net::Loop loop;
         AuthFile file(std::make_shared<UsersFile>(settings_.path, logger_, 0s), pool_, loop,
-                      settings_);
+                      settings_, proxy_ssl_);
         log::SessionLog log(logger_, 1, "127.0.0.1", "0.0.0.0:143");
         std::optional<Verdict> verdict;
         net::spawn(store(file, claim, peer_, log, loop, verdict));
@@ -105,6 +105,7 @@ protected:
 
     std::string folder_;
     config::AuthFile settings_;
+    config::ProxySsl proxy_ssl_ = config::ProxySsl::off;
     Peer peer_;
     log::Targets targets_;
     log::Logger logger_;
@@ -190,8 +191,56 @@ TEST_F(AuthFileTest, WhoIsRefusedCanNotTellWhy)
     EXPECT_EQ(logged("[info]"), 6u);
     EXPECT_EQ(logged("no such user or wrong password while checking the users file, client"), 3u);
     EXPECT_EQ(logged("APOP and CRAM-MD5 need {PLAIN}"), 2u);
-    EXPECT_EQ(logged("a users file can't check EXTERNAL"), 1u);
+    EXPECT_EQ(logged("EXTERNAL without a verified client certificate"), 1u);
     EXPECT_EQ(logged("secret"), 0u);
+}
+
+TEST_F(AuthFileTest, ExternalBelievesTheCertificateAlone)
+{
+    write("alice:{PLAIN}x::::::host=a.example\nbob:{PLAIN}y::::::host=b.example\n");
+    peer_.tls = PeerTls{.protocol = "TLSv1.3", .cipher = "x", .verify = "SUCCESS"};
+    expect_refusal(ask(Method::external, "alice"));  // no certificate
+    peer_.tls->certificate.emplace();
+    expect_refusal(ask(Method::external, "alice"));  // that names nobody
+    expect_refusal(ask(Method::external, ""));
+    peer_.tls->certificate->users = {"alice"};
+    EXPECT_EQ(mailbox(Method::external, "alice").host, "a.example");
+    const Mailbox found = mailbox(Method::external, "");
+    EXPECT_EQ(found.login, "alice");
+    EXPECT_EQ(found.password.reveal(), "x");
+    expect_refusal(ask(Method::external, "bob"));
+    peer_.tls->certificate->users = {"alice", "bob"};
+    EXPECT_EQ(mailbox(Method::external, "bob").host, "b.example");
+    expect_refusal(ask(Method::external, ""));  // which of them?
+    for (const char* const verdict : {"", "NONE", "FAILED:self-signed certificate"}) {
+        peer_.tls->verify = verdict;
+        expect_refusal(ask(Method::external, "alice"));
+    }
+}
+
+TEST_F(AuthFileTest, TheStandardPortIsThatOfTheProtection)
+{
+    using config::ProxySsl;
+    write(
+        "plain:{PLAIN}x::::::host=h\nssl:{PLAIN}x::::::host=h ssl=yes\n"
+        "off:{PLAIN}x::::::host=h ssl=no\nstarttls:{PLAIN}x::::::host=h starttls=any-cert\n");
+    const auto port = [this](config::Protocol protocol, const char* login) {
+        peer_.protocol = protocol;
+        return mailbox(Method::plain, login, "x").port;
+    };
+    EXPECT_EQ(port(config::Protocol::imap, "plain"), 143);
+    EXPECT_EQ(port(config::Protocol::imap, "ssl"), 993);
+    EXPECT_EQ(port(config::Protocol::pop3, "ssl"), 995);
+    EXPECT_EQ(port(config::Protocol::smtp, "ssl"), 465);
+    EXPECT_EQ(port(config::Protocol::smtp, "starttls"), 25);
+    proxy_ssl_ = ProxySsl::on;
+    EXPECT_EQ(port(config::Protocol::imap, "plain"), 993);
+    EXPECT_EQ(port(config::Protocol::imap, "off"), 143);
+    EXPECT_EQ(port(config::Protocol::imap, "starttls"), 143);
+    const Mailbox any = mailbox(Method::plain, "starttls", "x");
+    EXPECT_EQ(any.ssl, ProxySsl::starttls);
+    EXPECT_EQ(any.ssl_verify, false);
+    EXPECT_FALSE(mailbox(Method::plain, "plain", "x").ssl_verify.has_value());
 }
 
 TEST_F(AuthFileTest, FailsWithoutAHost)
@@ -235,7 +284,8 @@ TEST_F(AuthFileTest, FailsWhenTooMuchIsQueued)
     write("alice:{PLAIN}x::::::host=a.example\n");
     net::Loop loop;
     HashPool full(1, 0);
-    AuthFile file(std::make_shared<UsersFile>(settings_.path, logger_), full, loop, settings_);
+    AuthFile file(std::make_shared<UsersFile>(settings_.path, logger_), full, loop, settings_,
+                  proxy_ssl_);
     log::SessionLog log(logger_, 1, "127.0.0.1", "0.0.0.0:143");
     Claim claim;
     claim.login = "alice";
@@ -250,7 +300,8 @@ TEST_F(AuthFileTest, ASessionMayGoWhileItsPasswordIsChecked)
 {
     write("alice:" + *make_hash("secret", "$2b$", 4) + "::::::host=a.example\n");
     net::Loop loop;
-    AuthFile file(std::make_shared<UsersFile>(settings_.path, logger_), pool_, loop, settings_);
+    AuthFile file(std::make_shared<UsersFile>(settings_.path, logger_), pool_, loop, settings_,
+                  proxy_ssl_);
     log::SessionLog log(logger_, 1, "127.0.0.1", "0.0.0.0:143");
     std::optional<Verdict> dropped;
     {

@@ -121,13 +121,48 @@ net::Task<std::optional<HttpConnection>> AuthHttp::connect(Question& question)
         net::Deadline share(loop_);
         share.set((question.end - loop_.now()) / untried--);
         auto stream = co_await net::Stream::connect(loop_, address, share);
-        if (stream) {
-            connection.stream = std::move(*stream);
+        if (!stream) {
+            log_connect_error(question.log, connection.server, stream.error());
+            continue;
+        }
+        connection.stream = std::move(*stream);
+        const bool is_ready = co_await start_tls(connection, share, question.log);
+        if (is_ready) {
             co_return std::move(connection);
         }
-        log_connect_error(question.log, connection.server, stream.error());
     }
     co_return std::nullopt;
+}
+
+// With "https://". False: nothing may be said to this server, which is logged.
+net::Task<bool> AuthHttp::start_tls(HttpConnection& connection, net::Deadline& deadline,
+                                    log::SessionLog& log)
+{
+    if (service_.tls == nullptr) {
+        co_return true;
+    }
+    const std::string& name = service_.tls->settings().name;
+    const tls::ClientContext::Target target{
+        .address = connection.server,
+        .name = name.empty() ? std::string(trim(service_.where.host, "[]")) : name,
+        .verify = service_.tls->settings().verify};
+    tls::SslPtr ssl = service_.tls->connect(target);
+    const auto done = co_await connection.stream->start_tls(std::move(ssl), deadline);
+    if (!done) {
+        if (done.error().reason == net::Stream::TlsFailure::Reason::timed_out) {
+            log_timeout(log, connection.server);
+        } else {
+            log.line(LogLevel::error, "auth http server {}: {}", connection.server,
+                     done.error().text);
+        }
+        co_return false;
+    }
+    const std::string problem = service_.tls->problem(connection.stream->tls()->ssl(), target);
+    if (!problem.empty()) {
+        log.line(LogLevel::error, "auth http server {} {}", connection.server, problem);
+        co_return false;
+    }
+    co_return true;
 }
 
 net::Task<std::optional<net::Resolver::Addresses>> AuthHttp::addresses(Question& question)

@@ -48,6 +48,8 @@ private:
                            log::SessionLog& log);
     net::Task<std::optional<HttpConnection>> connect(Question& question);
     net::Task<std::optional<net::Resolver::Addresses>> addresses(Question& question);
+    net::Task<bool> start_tls(HttpConnection& connection, net::Deadline& deadline,
+                              log::SessionLog& log);
     net::Task<std::optional<Outcome>> exchange(HttpConnection& connection, Question& question);
     Outcome read(const http::ResponseHead& head, const HttpConnection& connection,
                  const Question& question) const;

@@ -74,7 +74,38 @@ std::size_t most_bytes(const HttpService& service, const Claim& claim, const Pee
     for (const auto& [name, value] : service.headers) {
         bytes += name.size() + value.size() + 4;
     }
+    if (peer.tls && peer.tls->certificate) {
+        const tls::PeerCertificate& certificate = *peer.tls->certificate;
+        bytes += certificate.subject.size() + certificate.issuer.size() +
+                 certificate.serial.size() + 3 * certificate.pem.size();
+    }
     return bytes;
+}
+
+// NGINX leaves out what is empty.
+void add_if_any(Request& request, std::string_view name, std::string_view value)
+{
+    if (!value.empty()) {
+        request.header(name, value);
+    }
+}
+
+void add_tls(Request& request, const PeerTls& tls, bool pass_certificate)
+{
+    request.header("Auth-SSL", "on");
+    add_if_any(request, "Auth-SSL-Protocol", tls.protocol);
+    add_if_any(request, "Auth-SSL-Cipher", tls.cipher);
+    add_if_any(request, "Auth-SSL-Verify", tls.verify);
+    if (!tls.certificate) {
+        return;
+    }
+    add_if_any(request, "Auth-SSL-Subject", tls.certificate->subject);
+    add_if_any(request, "Auth-SSL-Issuer", tls.certificate->issuer);
+    add_if_any(request, "Auth-SSL-Serial", tls.certificate->serial);
+    add_if_any(request, "Auth-SSL-Fingerprint", tls.certificate->fingerprint);
+    if (pass_certificate) {
+        request.escaped_header("Auth-SSL-Cert", tls.certificate->pem);
+    }
 }
 
 // The values of an answer. Of headers that come twice the last holds, but a refusal stands,
@@ -88,6 +119,8 @@ struct Fields {
     std::optional<std::string_view> password;
     std::chrono::seconds pause{0};
     std::string_view error_code;
+    std::string_view ssl;
+    std::string_view ssl_name;
 };
 
 void read_status(Fields& fields, std::string_view value)
@@ -119,9 +152,30 @@ Fields read_fields(std::span<const http::Header> headers)
             }
         } else if (iequals(name, "Auth-Error-Code")) {
             fields.error_code = value;
+        } else if (iequals(name, "Auth-Server-SSL")) {
+            fields.ssl = value;
+        } else if (iequals(name, "Auth-Server-Name")) {
+            fields.ssl_name = value;
         }
     }
     return fields;
+}
+
+// What the service says of TLS to the mailbox server, for this user. What is wrong with it, or "".
+std::string read_ssl(const Fields& fields, Mailbox& mailbox)
+{
+    if (!fields.ssl.empty()) {
+        mailbox.ssl = config::parse_proxy_ssl(fields.ssl);
+        if (!mailbox.ssl) {
+            return "sent invalid server ssl:\"" + escape_for_log(fields.ssl) + '"';
+        }
+    }
+    if (!fields.ssl_name.empty() &&
+        (fields.ssl_name.starts_with("unix:") || !is_mailbox_host(fields.ssl_name))) {
+        return "sent invalid server name:\"" + escape_for_log(fields.ssl_name) + '"';
+    }
+    mailbox.ssl_name = fields.ssl_name;
+    return "";
 }
 
 HttpAnswer read_mailbox(const Fields& fields, const Claim& claim, const Peer& peer)
@@ -151,6 +205,9 @@ HttpAnswer read_mailbox(const Fields& fields, const Claim& claim, const Peer& pe
         }
     }
     mailbox.host = fields.server;
+    if (std::string problem = read_ssl(fields, mailbox); !problem.empty()) {
+        return BadAnswer{std::move(problem)};
+    }
     return mailbox;
 }
 
@@ -180,7 +237,9 @@ std::optional<Secret> make_request(const HttpService& service, const Claim& clai
         request.header("Auth-SMTP-From", claim.smtp_from);
         request.header("Auth-SMTP-To", claim.smtp_to);
     }
-    // Here go NGINX's Auth-SSL, -Protocol, -Cipher, -Verify and those of the client's certificate.
+    if (peer.tls) {
+        add_tls(request, *peer.tls, service.pass_client_cert);
+    }
     for (const auto& [name, value] : service.headers) {
         request.header(name, value);
     }

@@ -100,6 +100,78 @@ std::string good(std::string_view more)
     return std::string(kGood) + std::string(more) + "\n";
 }
 
+PeerTls tls_with_certificate()
+{
+    PeerTls tls{.protocol = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .verify = "SUCCESS"};
+    tls.certificate = tls::PeerCertificate{.subject = "CN=bob x,O=A\\, B,C=US",
+                                           .issuer = "CN=Test CA",
+                                           .serial = "0A1F",
+                                           .fingerprint = std::string(40, 'e'),
+                                           .pem = "-----BEGIN CERTIFICATE-----\nMII%+\n"};
+    return tls;
+}
+
+std::string lines_of(const std::string& text, const std::string& start)
+{
+    std::string result;
+    for (std::size_t at = text.find("\r\n" + start); at != std::string::npos;
+         at = text.find("\r\n" + start, at + 1)) {
+        result += text.substr(at + 2, text.find("\r\n", at + 2) - at);
+    }
+    return result;
+}
+
+TEST(AuthHttpRequest, TellsWhatTlsSaysOfTheClient)
+{
+    Peer from = peer();
+    EXPECT_EQ(lines_of(request(service(), claim(), from), "Auth-SSL"), "");
+    from.tls = PeerTls{.protocol = "TLSv1.2", .cipher = "ECDHE-RSA-AES128-GCM-SHA256"};
+    EXPECT_EQ(lines_of(request(service(), claim(), from), "Auth-SSL"),
+              "Auth-SSL: on\r\nAuth-SSL-Protocol: TLSv1.2\r\n"
+              "Auth-SSL-Cipher: ECDHE-RSA-AES128-GCM-SHA256\r\n");
+    from.tls->verify = "NONE";
+    EXPECT_EQ(value(request(service(), claim(), from), "Auth-SSL-Verify"), "NONE");
+}
+
+TEST(AuthHttpRequest, TellsWhatTheClientsCertificateSays)
+{
+    Peer from = peer();
+    from.tls = tls_with_certificate();
+    HttpService to = service();
+    to.headers = {{"X-Last", "1"}};
+    const std::string facts =
+        "Auth-SSL: on\r\nAuth-SSL-Protocol: TLSv1.3\r\nAuth-SSL-Cipher: TLS_AES_256_GCM_SHA384\r\n"
+        "Auth-SSL-Verify: SUCCESS\r\nAuth-SSL-Subject: CN=bob x,O=A\\, B,C=US\r\n"
+        "Auth-SSL-Issuer: CN=Test CA\r\nAuth-SSL-Serial: 0A1F\r\n"
+        "Auth-SSL-Fingerprint: eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee\r\n";
+    EXPECT_EQ(lines_of(request(to, claim(), from), "Auth-SSL"), facts);
+    to.pass_client_cert = true;
+    const std::string text = request(to, claim(), from);
+    EXPECT_EQ(lines_of(text, "Auth-SSL"),
+              facts + "Auth-SSL-Cert: -----BEGIN%20CERTIFICATE-----%0AMII%25+%0A\r\n");
+    EXPECT_GT(text.find("X-Last"), text.find("Auth-SSL-Cert"));
+}
+
+TEST(AuthHttpRequest, ACertificateThatWouldForgeAHeaderIsRefused)
+{
+    Peer from = peer();
+    from.tls = tls_with_certificate();
+    from.tls->certificate->subject = "CN=x\r\nAuth-User: root";
+    EXPECT_EQ(request(service(), claim(), from), "(refused)");
+}
+
+TEST(AuthHttpAnswer, MaySayHowTheMailboxServerIsReached)
+{
+    EXPECT_FALSE(mailbox(kGood).ssl);
+    EXPECT_EQ(mailbox(good("Auth-Server-SSL: on")).ssl, config::ProxySsl::on);
+    EXPECT_EQ(mailbox(good("auth-server-ssl: StartTLS")).ssl, config::ProxySsl::starttls);
+    EXPECT_EQ(mailbox(good("Auth-Server-SSL: off")).ssl, config::ProxySsl::off);
+    EXPECT_EQ(problem(good("Auth-Server-SSL: yes")), "sent invalid server ssl:\"yes\"");
+    EXPECT_EQ(mailbox(good("Auth-Server-Name: mx.example.com")).ssl_name, "mx.example.com");
+    EXPECT_EQ(problem(good("Auth-Server-Name: a/b")), "sent invalid server name:\"a/b\"");
+    EXPECT_EQ(problem(good("Auth-Server-Name: unix:/x")), "sent invalid server name:\"unix:/x\"");
+}
+
 TEST(AuthHttpRequest, HasNginxsHeadersInTheirOrder)
 {
     Claim apop = claim(Method::apop, "bob", "c4c9334bac560ecc979e58001b3e22fb");

@@ -19,7 +19,6 @@ constexpr std::string_view kPlainSchemes[] = {"PLAIN", "CLEAR", "CLEARTEXT"};
 constexpr std::string_view kCryptSchemes[] = {
     "CRYPT", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "MD5-CRYPT", "DES-CRYPT", "YESCRYPT"};
 constexpr std::string_view kRestrictions[] = {"nologin", "allow_nets", "master"};
-constexpr std::string_view kEncryption[] = {"ssl", "starttls"};
 constexpr int kFieldsBeforeExtra = 7;  // user, password, uid, gid, gecos, home, shell
 
 bool contains(std::span<const std::string_view> words, std::string_view word)
@@ -62,8 +61,27 @@ std::string read_password(std::string_view field, User& user)
     return is_password_hash(user.hash) ? "" : "the password is no hash that libcrypt knows";
 }
 
+// "ssl=" or "starttls=". Dovecot: what one of them says more strictly than the other is lost, and
+// STARTTLS it is if both are there. A word that we don't know could mean more protection.
+std::string read_encryption(std::string_view name, std::string_view value, config::ProxySsl mode,
+                            User& user)
+{
+    if (value == "no") {
+        user.ssl = user.ssl.value_or(config::ProxySsl::off);
+        return "";
+    }
+    if (value != "yes" && value != "any-cert" && !value.empty()) {
+        return std::string(name) + "= is none of yes, any-cert and no";
+    }
+    if (user.ssl != config::ProxySsl::starttls) {
+        user.ssl = mode;
+    }
+    user.ssl_verify = user.ssl_verify && value != "any-cert";
+    return "";
+}
+
 // One extra field. Why the line can't be used, or "".
-std::string read_extra(std::string_view field, User& user, std::string& note)
+std::string read_extra(std::string_view field, User& user)
 {
     const std::size_t equals = field.find('=');
     const std::string_view name = field.substr(0, equals);
@@ -86,9 +104,10 @@ std::string read_extra(std::string_view field, User& user, std::string& note)
     } else if (contains(kRestrictions, name)) {
         return std::string(name) +
                " is not supported, and without it the user could do more than is meant";
-    } else if (contains(kEncryption, name) && value != "no") {
-        note = std::string(name) +
-               "= is not supported: the connection to the mailbox is not encrypted";
+    } else if (name == "ssl") {
+        return read_encryption(name, value, config::ProxySsl::on, user);
+    } else if (name == "starttls") {
+        return read_encryption(name, value, config::ProxySsl::starttls, user);
     }
     return "";
 }
@@ -123,7 +142,7 @@ PasswdFile PasswdFile::parse(std::string_view text)
 
 void PasswdFile::add(unsigned number, std::string_view line)
 {
-    const auto skip = [&](std::string reason) { report({number, std::move(reason), true}); };
+    const auto skip = [&](std::string reason) { report({number, std::move(reason)}); };
     if (line.size() > kLineMax) {
         return skip("it is longer than " + std::to_string(kLineMax) + " bytes");
     }
@@ -143,21 +162,17 @@ void PasswdFile::add(unsigned number, std::string_view line)
     for (int i = 2; i < kFieldsBeforeExtra; ++i) {
         take_field(rest);
     }
-    std::string note;
     const bool is_old_form = rest.starts_with(':');  // Dovecot's: what follows is a mail location
     if (!is_old_form) {
         const auto fields = split_words(rest, line.size());
         for (const std::string_view field : *fields) {
-            if (std::string reason = read_extra(field, user, note); !reason.empty()) {
+            if (std::string reason = read_extra(field, user); !reason.empty()) {
                 return skip(std::move(reason));
             }
         }
     }
     if (!users_.try_emplace(std::move(name), std::move(user)).second) {
         return skip("there is such a user already");
-    }
-    if (!note.empty()) {
-        report({number, std::move(note), false});
     }
 }
 
@@ -213,7 +228,12 @@ PasswdFile::Checked PasswdFile::check(Method method, const std::string& login,
             return {Result::needs_plain, nullptr};
         }
         break;
-    case Method::external:
+    case Method::external:  // the session has seen to it
+        matches = user != nullptr;
+        if (matches && !user->password && has_hash) {
+            return {Result::needs_plain, nullptr};
+        }
+        break;
     case Method::none:
         break;
     }

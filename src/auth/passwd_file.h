@@ -15,7 +15,8 @@
 //   pass=            the password there, if another
 //   nologin, allow_nets=, master=
 //                    the line is skipped: Dovecot would refuse some logins that we can't refuse
-//   ssl=, starttls=  reported: the connection to the mailbox is not encrypted
+//   ssl=, starttls=  how the connection to the mailbox is encrypted: "yes" if the certificate there
+//                    must be good, "any-cert" if any will do, "no"; with both it is STARTTLS
 // All others are ignored: they are Dovecot's own (userdb_...), or say what holds here anyway
 // (proxy), or would let in more people than the line without them (nopassword).
 #pragma once
@@ -45,12 +46,13 @@ public:
         std::uint16_t port = 0;  // 0: not said
         std::optional<std::string> login;
         std::optional<Secret> password;
+        std::optional<config::ProxySsl> ssl;
+        bool ssl_verify = true;  // if `ssl` is said
     };
 
     struct Problem {
         unsigned line = 0;
         std::string reason;  // without anything secret
-        bool skipped = true;
     };
 
     static constexpr std::size_t kLineMax = 8192;
@@ -63,7 +65,7 @@ public:
     enum class Result : unsigned char {
         accepted,
         refused,      // no such user, or not the password
-        needs_plain,  // apop and cram_md5: there is only a hash
+        needs_plain,  // apop, cram_md5 and external: there is only a hash
     };
     struct Checked {
         Result result = Result::refused;
@@ -74,6 +76,8 @@ public:
     // hash that is commonest here. Other methods are refused.
     // A plain password costs one call of `hash_matcher` exactly, or none if nobody here has a hash;
     // only hashes of another kind than the commonest take their own time.
+    // With external the caller has made sure who it is; the user must be here, with a password for
+    // the mailbox server (pass= or a plain one).
     Checked check(Method method, const std::string& login, const Secret& password,
                   std::string_view salt, MatchesHash hash_matcher = matches_hash) const;
 

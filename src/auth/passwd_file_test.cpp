@@ -192,15 +192,51 @@ TEST(PasswdFile, SaysWhatIsWrongWithALineWithoutItsPassword)
     }
 }
 
-TEST(PasswdFile, ReportsThatConnectionsAreNotEncrypted)
+TEST(PasswdFile, SaysHowTheConnectionToTheMailboxIsEncrypted)
 {
-    const auto file = PasswdFile::parse(
-        "a:{PLAIN}x::::::ssl=yes\nb:{PLAIN}x::::::ssl=no\nc:{PLAIN}x::::::starttls\n");
-    ASSERT_EQ(file.problems().size(), 2u);
-    EXPECT_EQ(file.problems()[0].line, 1u);
-    EXPECT_EQ(file.problems()[1].line, 3u);
-    EXPECT_FALSE(file.problems()[0].skipped);
-    EXPECT_EQ(check(file, "a", "x"), Result::accepted);
+    using config::ProxySsl;
+    struct Case {
+        const char* fields;
+        std::optional<ProxySsl> ssl;
+        bool verify;
+    };
+    constexpr Case kCases[] = {
+        {"", std::nullopt, true},
+        {"ssl=yes", ProxySsl::on, true},
+        {"ssl", ProxySsl::on, true},
+        {"ssl=any-cert", ProxySsl::on, false},
+        {"ssl=no", ProxySsl::off, true},
+        {"starttls=yes", ProxySsl::starttls, true},
+        {"starttls=any-cert", ProxySsl::starttls, false},
+        {"starttls=no", ProxySsl::off, true},
+        {"ssl=no starttls=yes", ProxySsl::starttls, true},
+        {"ssl=yes starttls=no", ProxySsl::on, true},
+        {"ssl=yes starttls=yes", ProxySsl::starttls, true},
+        {"starttls=yes ssl=yes", ProxySsl::starttls, true},
+        {"starttls=yes ssl=any-cert", ProxySsl::starttls, false},
+    };
+    for (const Case& one : kCases) {
+        const auto file = PasswdFile::parse("a:{PLAIN}x::::::"s + one.fields);
+        const auto checked = file.check(Method::plain, "a", Secret("x"), "");
+        ASSERT_EQ(checked.result, Result::accepted) << one.fields;
+        EXPECT_EQ(checked.user->ssl, one.ssl) << one.fields;
+        EXPECT_EQ(checked.user->ssl_verify, one.verify) << one.fields;
+    }
+    EXPECT_EQ(reason("a:{PLAIN}x::::::ssl=maybe"), "ssl= is none of yes, any-cert and no");
+    EXPECT_EQ(reason("a:{PLAIN}x::::::starttls=on"), "starttls= is none of yes, any-cert and no");
+}
+
+TEST(PasswdFile, ExternalNeedsAPasswordForTheMailboxServer)
+{
+    const auto file = PasswdFile::parse("plain:{PLAIN}x\nhash:" + bcrypt() + "\npass:" + bcrypt() +
+                                        "::::::pass=y\n");
+    const auto external = [&](const char* login) {
+        return file.check(Method::external, login, Secret(), "").result;
+    };
+    EXPECT_EQ(external("plain"), Result::accepted);
+    EXPECT_EQ(external("pass"), Result::accepted);
+    EXPECT_EQ(external("hash"), Result::needs_plain);
+    EXPECT_EQ(external("nobody"), Result::refused);
 }
 
 TEST(PasswdFile, ChecksDigestsOverPlainPasswords)
@@ -235,10 +271,9 @@ TEST(PasswdFile, ChecksDigestsOverPlainPasswords)
     }
 }
 
-TEST(PasswdFile, OtherMethodsAreRefused)
+TEST(PasswdFile, NobodyIsKnownByNone)
 {
     const auto file = PasswdFile::parse("alice:{PLAIN}x");
-    EXPECT_EQ(file.check(Method::external, "alice", Secret("x"), "").result, Result::refused);
     EXPECT_EQ(file.check(Method::none, "alice", Secret("x"), "").result, Result::refused);
 }
 

@@ -176,8 +176,8 @@ void UsersFile::accept(std::string text, const Stamp& stamp)
 void UsersFile::report(const PasswdFile& users) const
 {
     for (const PasswdFile::Problem& problem : users.problems()) {
-        logger_.line(LogLevel::error, "{}:{}: {}{}", path_, problem.line, problem.reason,
-                     problem.skipped ? "; the line is skipped" : "");
+        logger_.line(LogLevel::error, "{}:{}: {}; the line is skipped", path_, problem.line,
+                     problem.reason);
     }
     if (users.problems_left_out() > 0) {
         logger_.line(LogLevel::error, "{}: {} more bad lines", path_, users.problems_left_out());

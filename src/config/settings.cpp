@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "base/text.h"
+
 namespace postern::config {
 
 std::string Location::text() const
@@ -19,6 +21,17 @@ bool Ssl::operator==(const Ssl& other) const
                         ssl.trusted_certificate, ssl.crl, ssl.conf_commands);
     };
     return members(*this) == members(other);
+}
+
+std::optional<ProxySsl> parse_proxy_ssl(std::string_view word)
+{
+    if (iequals(word, "off")) {
+        return ProxySsl::off;
+    }
+    if (iequals(word, "on")) {
+        return ProxySsl::on;
+    }
+    return iequals(word, "starttls") ? std::optional(ProxySsl::starttls) : std::nullopt;
 }
 
 std::string_view to_string(Protocol protocol)

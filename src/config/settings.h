@@ -206,6 +206,8 @@ struct ClientSsl {
 
 // "proxy_ssl": how the connection to a mailbox server is protected.
 enum class ProxySsl : unsigned char { off, on, starttls };
+// "off", "on" or "starttls", in any case.
+std::optional<ProxySsl> parse_proxy_ssl(std::string_view word);
 
 // One server { } block, with all that it inherits.
 struct MailServer {

@@ -119,7 +119,8 @@ std::unique_ptr<auth::Authenticator> EventLoop::make_authenticator(std::size_t s
                                                 std::move(service));
     }
     return std::make_unique<auth::AuthFile>(shared_.users[server], shared_.hash_pool, loop_,
-                                            std::get<config::AuthFile>(settings.auth));
+                                            std::get<config::AuthFile>(settings.auth),
+                                            settings.proxy_ssl);
 }
 
 }  // namespace postern::process

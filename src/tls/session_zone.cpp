@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kIdMax = 32;  // RFC 5246 section 7.4.1.2
 constexpr std::size_t kWays = 4;
-constexpr std::size_t kBytesPerEntry = 256;  // what a session takes, about
+// Half of what a session takes: with no more entries than sessions, a fifth of them would find the
+// ways of their set taken before the ring is full.
+constexpr std::size_t kBytesPerEntry = 128;
 
 // What stands before a session in the ring.
 struct Record {
@@ -126,7 +128,8 @@ void SessionZone::put(std::string_view id, std::span<const unsigned char> sessio
     }
     const std::uint64_t left = zone.capacity - zone.head % zone.capacity;
     if (left < size) {
-        zone.head += left;  // a record is in one piece
+        wipe(zone.at(zone.head), left);  // keys, perhaps; a record is in one piece, and not here
+        zone.head += left;
     }
     const std::uint64_t position = zone.head;
     zone.head += size;

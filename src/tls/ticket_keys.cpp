@@ -27,7 +27,7 @@ struct Key {
     unsigned char cipher[32];
     std::uint8_t mac_bytes;  // 16 goes with AES-128, 32 with AES-256
     std::uint8_t cipher_bytes;
-    std::int64_t since;  // seconds of the system's clock; 0: there is none
+    std::int64_t since;  // by the clock; 0: there is none
 };
 
 bool make_key(Key& key, std::int64_t now)
@@ -68,19 +68,35 @@ struct Rotating {
 
     void rotate(std::int64_t now)
     {
-        const std::int64_t age = now - current.since;
-        if (current.since != 0 && age >= 0 && age < period) {
-            return;
-        }
-        if (age >= 0 && age < 2 * period) {
+        if (current.since == 0 || now - current.since >= period) {
             previous = current;
-        } else {
-            OPENSSL_cleanse(&previous, sizeof previous);
+            if (!make_key(current, now)) {
+                forget(current);
+            }
         }
-        if (!make_key(current, now)) {
-            current.since = 0;
+        if (now - previous.since >= 2 * period) {
+            forget(previous);
         }
     }
+
+    static void forget(Key& key) { OPENSSL_cleanse(&key, sizeof key); }
+};
+
+// The lock that guards them. What a dead owner left half-made is no key.
+class Locked
+{
+public:
+    Locked(Rotating& keys, TicketKeys::Clock clock) : lock_(keys.mutex)
+    {
+        if (lock_.is_inherited()) {
+            Rotating::forget(keys.current);
+            Rotating::forget(keys.previous);
+        }
+        keys.rotate(clock());
+    }
+
+private:
+    SharedMutex::Lock lock_;
 };
 
 }  // namespace
@@ -88,6 +104,7 @@ struct Rotating {
 struct TicketKeys::Parts {
     std::vector<Key> fixed;  // of files; empty: they rotate
     Rotating* rotating = nullptr;
+    Clock clock = nullptr;  // for those that rotate
 
     Parts() = default;
     Parts(const Parts&) = delete;
@@ -106,8 +123,7 @@ struct TicketKeys::Parts {
         if (rotating == nullptr) {
             return fixed.front();
         }
-        const SharedMutex::Lock lock(rotating->mutex);
-        rotating->rotate(std::time(nullptr));
+        const Locked lock(*rotating, clock);
         return rotating->current;
     }
 
@@ -125,8 +141,7 @@ struct TicketKeys::Parts {
             return key == fixed.end() ? std::nullopt
                                       : std::optional<Found>({*key, key != fixed.begin()});
         }
-        const SharedMutex::Lock lock(rotating->mutex);
-        rotating->rotate(std::time(nullptr));
+        const Locked lock(*rotating, clock);
         if (has_name(rotating->current)) {
             return Found{rotating->current, false};
         }
@@ -168,7 +183,9 @@ std::expected<std::shared_ptr<TicketKeys>, config::Error> TicketKeys::load(
     auto parts = std::make_unique<Parts>();
     parts->fixed.reserve(files.size());
     for (const config::Written& file : files) {
-        std::ifstream in(file.text, std::ios::binary);
+        std::ifstream in;
+        in.rdbuf()->pubsetbuf(nullptr, 0);  // no copy of the key stays behind
+        in.open(file.text, std::ios::binary);
         if (!in) {
             return std::unexpected(config::Error::at(
                 file.where, fmt::format("cannot load session ticket key: open() \"{}\" failed{}",
@@ -187,7 +204,14 @@ std::expected<std::shared_ptr<TicketKeys>, config::Error> TicketKeys::load(
     return std::shared_ptr<TicketKeys>(new TicketKeys(std::move(parts)));
 }
 
-std::shared_ptr<TicketKeys> TicketKeys::make(std::chrono::seconds period)
+std::int64_t TicketKeys::since_boot()
+{
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec + 1;  // 0 is no time
+}
+
+std::shared_ptr<TicketKeys> TicketKeys::make(std::chrono::seconds period, Clock clock)
 {
     void* const memory = map_shared(sizeof(Rotating));
     if (memory == nullptr) {
@@ -195,6 +219,7 @@ std::shared_ptr<TicketKeys> TicketKeys::make(std::chrono::seconds period)
     }
     auto parts = std::make_unique<Parts>();
     parts->rotating = new (memory) Rotating;
+    parts->clock = clock;
     std::shared_ptr<TicketKeys> keys(new TicketKeys(std::move(parts)));
     keys->set_period(period);
     return keys;
@@ -203,7 +228,7 @@ std::shared_ptr<TicketKeys> TicketKeys::make(std::chrono::seconds period)
 void TicketKeys::set_period(std::chrono::seconds period)
 {
     if (parts_->rotating != nullptr) {
-        const SharedMutex::Lock lock(parts_->rotating->mutex);
+        const Locked lock(*parts_->rotating, parts_->clock);
         parts_->rotating->period = std::max<std::int64_t>(period.count(), kShortestPeriod);
     }
 }

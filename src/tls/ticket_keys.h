@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <vector>
@@ -15,13 +16,17 @@ namespace postern::tls {
 class TicketKeys
 {
 public:
+    using Clock = std::int64_t (*)();  // seconds, the same in all processes, never 0
+    // Nobody sets this one.
+    static std::int64_t since_boot();
+
     // Of "ssl_session_ticket_key": the first seals, all open. The error is complete.
     static std::expected<std::shared_ptr<TicketKeys>, config::Error> load(
         const std::vector<config::Written>& files);
     // Made at random, in memory that all workers share, and changed every `period`: a ticket can be
     // opened for at least that long, and for no more than twice as long. Null if the system has no
     // such memory.
-    static std::shared_ptr<TicketKeys> make(std::chrono::seconds period);
+    static std::shared_ptr<TicketKeys> make(std::chrono::seconds period, Clock clock = since_boot);
     // For another configuration of the same processes.
     void set_period(std::chrono::seconds period);
     ~TicketKeys();

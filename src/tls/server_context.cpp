@@ -47,6 +47,11 @@ std::string_view id_of(const SSL_SESSION* session)
 int keep_session(SSL* ssl, SSL_SESSION* session)
 {
     SessionZone* const zone = zone_of(SSL_get_SSL_CTX(ssl));
+    // With tickets the client keeps its session itself, and never asks for it by an id. OpenSSL
+    // still tells of those of TLS 1.3: they would fill the zone for nothing.
+    if (SSL_version(ssl) >= TLS1_3_VERSION && (SSL_get_options(ssl) & SSL_OP_NO_TICKET) == 0) {
+        return 0;
+    }
     const int size = i2d_SSL_SESSION(session, nullptr);
     if (zone != nullptr && size > 0) {
         std::vector<unsigned char> bytes(static_cast<std::size_t>(size));

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from support.certificates import Pki  # noqa: E402
 from support.directory import Directory  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
 from support.folder import temporary_folder  # noqa: E402
@@ -42,6 +43,13 @@ def server(request, folder):
     for proxy in started:
         print(f"--- error log of {proxy.kind}\n{proxy.log()[-8000:]}")
         proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def pki():
+    """Certificates of an authority of our own."""
+    with temporary_folder() as path:
+        yield Pki(path)
 
 
 @pytest.fixture(scope="session")

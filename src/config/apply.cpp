@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "build_info.h"
 #include "config/lexer.h"
+#include "config/settle_tls.h"
+#include "config/shared_addresses.h"
 
 namespace postern::config {
 
@@ -41,6 +43,9 @@ public:
             return applied;
         }
         add_default_log();
+        if (auto settled = settle_addresses(draft_); !settled) {
+            return settled;
+        }
         return check_connections();
     }
 
@@ -59,7 +64,8 @@ private:
                 const std::string text = std::string(directive.initial) + ";";
                 auto words = Lexer(text).next();
                 POSTERN_ASSERT(words);
-                const Statement statement{&directive, std::move(words->words), {"default", 0}, {}};
+                const Statement statement{
+                    &directive, std::move(words->words), {std::string(kDefaults), 0}, {}};
                 Entry entry(statement, contexts, used, draft_, server);
                 POSTERN_ASSERT(directive.set(entry));
             }
@@ -157,6 +163,9 @@ private:
         if (std::holds_alternative<std::monostate>(settings.auth)) {
             return fail(settings.where, "no \"auth_http\" or \"auth_file\" is defined for server");
         }
+        if (auto settled = settle_tls(server, draft_); !settled) {
+            return settled;
+        }
         draft_.settings.servers.push_back(std::move(settings));
         return {};
     }
@@ -242,30 +251,28 @@ private:
         return {};
     }
 
-    // A wildcard's socket takes the connections of the same port's other addresses too, but for
-    // those that have "bind".
+    // Of an address that several servers share there is one. A wildcard's socket takes the
+    // connections of the same port's other addresses too, but for those that have "bind".
     std::size_t listening_sockets() const
     {
+        std::map<std::string, const Listen*> sockets;
         std::set<std::pair<sa_family_t, std::uint16_t>> wildcards;
         const auto key = [](const Listen& listen) {
             return std::pair(listen.address.family(), listen.address.port());
         };
         for (const MailServer& server : draft_.settings.servers) {
             for (const Listen& listen : server.listens) {
+                const Listen*& known = sockets[listen.address.text()];
+                known = known == nullptr || listen.bind ? &listen : known;
                 if (listen.address.is_wildcard()) {
                     wildcards.insert(key(listen));
                 }
             }
         }
-        std::size_t count = 0;
-        for (const MailServer& server : draft_.settings.servers) {
-            for (const Listen& listen : server.listens) {
-                const bool shared = !listen.bind && !listen.address.is_wildcard() &&
-                                    wildcards.contains(key(listen));
-                count += shared ? 0 : 1;
-            }
-        }
-        return count;
+        return static_cast<std::size_t>(std::ranges::count_if(sockets, [&](const auto& socket) {
+            const Listen& listen = *socket.second;
+            return listen.bind || listen.address.is_wildcard() || !wildcards.contains(key(listen));
+        }));
     }
 
     static std::unexpected<Error> fail(const Location& where, std::string_view message)

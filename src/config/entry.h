@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <initializer_list>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,6 +28,13 @@ struct ServerDraft {
     std::optional<Protocol> protocol;  // of "protocol"
     // For each of server.listens: what its "listen" is well known for.
     std::vector<std::optional<Protocol>> well_known;
+    std::set<std::string> addresses;  // of server.listens: none may come twice
+    // The n-th key belongs to the n-th certificate, but each list is inherited by itself.
+    std::vector<Written> certificates;
+    std::vector<Written> certificate_keys;
+    std::optional<Location> certificate_compression;  // where it is on
+    // "ssl_session_cache off" or "none": what is shared is not used either.
+    bool no_sessions = false;
 };
 
 // All settings while they are collected.
@@ -34,8 +42,11 @@ struct Draft {
     const Options& options;
     Settings settings{};
     std::vector<Warning> warnings{};
-    std::set<std::string> addresses{};  // of every "listen": none may come twice
+    std::map<std::string, std::size_t> zones{};  // sizes of what workers share, by name
 };
+
+// The "file" that initial texts of the table stand in.
+inline constexpr std::string_view kDefaults = "default";
 
 // `path`, below the directory unless it is absolute.
 std::string below(std::string_view directory, std::string_view path);
@@ -57,6 +68,8 @@ public:
     const std::string& argument(std::size_t index) const { return statement_.arguments.at(index); }
     const Location& where() const { return statement_.where; }
     bool in_main() const { return context_ == kMain; }
+    // An initial text from the table: nobody wrote it.
+    bool is_default() const { return where().file == kDefaults; }
     const Options& options() const { return draft_.options; }
     Draft& draft() { return draft_; }
     ServerDraft& server();
@@ -81,10 +94,11 @@ public:
     {
         return server().server.*member;
     }
-    template <typename T>
-    T& field(T Ssl::* member)
+    // A member of a part: of `ssl`, of `proxy_ssl_settings`...
+    template <typename Part, typename T>
+    T& field(Part MailServer::* part, T Part::* member)
     {
-        return server().server.ssl.*member;
+        return server().server.*part.*member;
     }
 
     // Absolute forms of a file's name: most are relative to the configuration's directory, logs and

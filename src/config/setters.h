@@ -1,4 +1,5 @@
-// The setters that most rows need, made for one field each: duration<&MailServer::timeout>.
+// The setters that most rows need, made for one field each: duration<&MailServer::timeout>, or for
+// a field of a part: flag<&MailServer::ssl, &Ssl::session_tickets>.
 #pragma once
 
 #include <fmt/format.h>
@@ -22,48 +23,48 @@ inline bool has_control(std::string_view text)
         text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-template <auto kMember>
+template <auto... kPath>
 Outcome duration(Entry& entry)
 {
     const auto value = parse_milliseconds(entry.argument(0));
     if (!value) {
         return entry.invalid("value", "a time such as 500ms, 30s or 1h30m");
     }
-    entry.field(kMember) = std::min<milliseconds>(*value, kDurationMax);
+    entry.field(kPath...) = std::min<milliseconds>(*value, kDurationMax);
     return {};
 }
 
 // In whole seconds, with NGINX's units for those.
-template <auto kMember>
+template <auto... kPath>
 Outcome coarse_duration(Entry& entry)
 {
     const auto value = parse_seconds(entry.argument(0));
     if (!value) {
         return entry.invalid("value", "a time such as 30s, 5m or 1d");
     }
-    entry.field(kMember) = std::min<seconds>(*value, kDurationMax);
+    entry.field(kPath...) = std::min<seconds>(*value, kDurationMax);
     return {};
 }
 
-template <auto kMember>
+template <auto... kPath>
 Outcome size(Entry& entry)
 {
     const auto value = parse_size(entry.argument(0));
     if (!value) {
         return entry.invalid("value", "a size such as 4096, 4k or 1m");
     }
-    entry.field(kMember) = *value;
+    entry.field(kPath...) = *value;
     return {};
 }
 
-template <auto kMember>
+template <auto... kPath>
 Outcome number(Entry& entry)
 {
     const auto value = parse_number<unsigned>(entry.argument(0));
     if (!value) {
         return entry.invalid("number", "a number");
     }
-    entry.field(kMember) = *value;
+    entry.field(kPath...) = *value;
     return {};
 }
 
@@ -80,33 +81,56 @@ inline std::expected<bool, std::string> parse_flag(const Entry& entry, std::stri
                     entry.name()));
 }
 
-template <auto kMember>
+template <auto... kPath>
 Outcome flag(Entry& entry)
 {
     const auto value = parse_flag(entry, entry.argument(0));
     if (!value) {
         return std::unexpected(value.error());
     }
-    entry.field(kMember) = *value;
+    entry.field(kPath...) = *value;
     return {};
 }
 
 // One word without control characters.
-template <auto kMember>
+template <auto... kPath>
 Outcome text(Entry& entry)
 {
     if (has_control(entry.argument(0))) {
         return entry.invalid("value", "text without control characters");
     }
-    entry.field(kMember) = entry.argument(0);
+    entry.field(kPath...) = entry.argument(0);
     return {};
 }
 
+// One of a few words, in either case.
+template <typename T>
+struct Choice {
+    std::string_view word;
+    T value;
+};
+
+template <const auto& kChoices, auto... kPath>
+Outcome choice(Entry& entry)
+{
+    std::string wanted;
+    for (const auto& [word, value] : kChoices) {
+        if (iequals(word, entry.argument(0))) {
+            entry.field(kPath...) = value;
+            return {};
+        }
+        const bool last = word == std::rbegin(kChoices)->word;
+        wanted += wanted.empty() ? "" : last ? " or " : ", ";
+        wanted += word;
+    }
+    return Entry::invalid_word(entry.argument(0), wanted);
+}
+
 // Words for a capability list. They add up within a block and replace what it inherited.
-template <auto kMember>
+template <auto... kPath>
 Outcome capabilities(Entry& entry)
 {
-    auto& list = entry.field(kMember);
+    auto& list = entry.field(kPath...);
     if (entry.first()) {
         list.clear();
     }

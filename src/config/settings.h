@@ -45,9 +45,11 @@ struct Listen {
     SocketAddress address;
     Protocol protocol = Protocol::imap;  // what is spoken here, from "protocol" or the port
     bool ssl = false;
-    bool default_server = false;  // for clients that ask for no name we know
+    // For clients that ask for no name we know: one of each address, be it that it was written or
+    // that it is the first.
+    bool default_server = false;
     bool proxy_protocol = false;
-    bool bind = false;
+    bool bind = false;  // or any of the options below: of an address one at most has them
     int backlog = 511;
     std::optional<int> rcvbuf;
     std::optional<int> sndbuf;

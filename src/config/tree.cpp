@@ -171,16 +171,22 @@ private:
         return read_block(lexer, source, directive->opens, true, out.back().children);
     }
 
+    // What may have been meant by a name that nobody has.
+    static std::string advice(std::string_view name)
+    {
+        if (name == "ssl") {  // NGINX: gone since 1.25.1
+            return " (\"listen ... ssl\" switches TLS on)";
+        }
+        const std::string_view similar = similar_directive(name);
+        return similar.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", similar);
+    }
+
     // In NGINX's order: name, place, end, number of arguments.
     static Checked check(const Directive* directive, const std::string& name, unsigned context,
                          const Words& words, const Location& where)
     {
         if (directive == nullptr) {
-            const std::string_view similar = similar_directive(name);
-            return fail(where, similar.empty()
-                                   ? fmt::format("unknown directive \"{}\"", name)
-                                   : fmt::format("unknown directive \"{}\" (did you mean \"{}\"?)",
-                                                 name, similar));
+            return fail(where, fmt::format("unknown directive \"{}\"{}", name, advice(name)));
         }
         if ((directive->where & context) == 0) {
             return fail(where,

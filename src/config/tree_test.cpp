@@ -24,7 +24,8 @@ TEST_F(TreeTest, RefusesUnknownNamesAndGuessesWhatWasMeant)
               "unknown directive \"daemn\" (did you mean \"daemon\"?) in t.conf:1");
     EXPECT_EQ(error("Daemon off;"),
               "unknown directive \"Daemon\" (did you mean \"daemon\"?) in t.conf:1");
-    EXPECT_EQ(error("ssl on;"), "unknown directive \"ssl\" in t.conf:1");
+    EXPECT_EQ(error("ssl on;"),
+              "unknown directive \"ssl\" (\"listen ... ssl\" switches TLS on) in t.conf:1");
     EXPECT_EQ(error("\xef\xbb\xbfhttp {}"), "unknown directive \"\xef\xbb\xbfhttp\" in t.conf:1");
     EXPECT_EQ(error(std::string(4000, 'x') + ";"),
               "unknown directive \"" + std::string(1024 - 19, 'x') + " in t.conf:1");

@@ -18,18 +18,6 @@ constexpr Directive absent(std::string_view name, unsigned where = kMail | kServ
 constexpr Directive kDirectives[] = {
     absent("debug_connection", kEvents),
     absent("set_real_ip_from"),
-    absent("ssl_password_file"),
-    absent("ssl_certificate_compression"),
-    absent("ssl_dhparam"),
-    absent("ssl_ecdh_curve"),
-    absent("ssl_session_tickets"),
-    absent("ssl_session_ticket_key"),
-    absent("ssl_verify_client"),
-    absent("ssl_verify_depth"),
-    absent("ssl_client_certificate"),
-    absent("ssl_trusted_certificate"),
-    absent("ssl_crl"),
-    absent("ssl_conf_command"),
 };
 
 }  // namespace

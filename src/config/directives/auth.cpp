@@ -19,16 +19,18 @@ void replace_source(Entry& entry, decltype(MailServer::auth) source)
 
 Outcome auth_http(Entry& entry)
 {
-    constexpr std::string_view kScheme = "http://";
-    constexpr std::uint16_t kHttpPort = 80;
+    constexpr std::string_view kHttp = "http://";
+    constexpr std::string_view kHttps = "https://";
     std::string_view text = entry.argument(0);
-    if (text.starts_with(kScheme)) {
-        text.remove_prefix(kScheme.size());
+    const bool https = text.starts_with(kHttps);
+    if (https || text.starts_with(kHttp)) {
+        text.remove_prefix(https ? kHttps.size() : kHttp.size());
     }
+    const std::uint16_t default_port = https ? 443 : 80;
     const auto url = parse_url(text, UrlForm::service);
     const auto bad = [&](std::string_view why) {
-        return std::unexpected(
-            fmt::format("{} in auth_http \"{}\" (http://HOST[:PORT][/PATH] is wanted)", why, text));
+        return std::unexpected(fmt::format(
+            "{} in auth_http \"{}\" ([http[s]://]HOST[:PORT][/PATH] is wanted)", why, text));
     };
     if (!url) {
         return bad(url.error());
@@ -38,9 +40,10 @@ Outcome auth_http(Entry& entry)
     }
     AuthHttp service;
     service.where = entry.where();
+    service.https = https;
     service.unix_path = url->unix_path;
     service.host = url->is_unix() ? "localhost" : url->host;
-    service.port = url->is_unix() ? 0 : url->port.value_or(kHttpPort);
+    service.port = url->is_unix() ? 0 : url->port.value_or(default_port);
     if (!url->uri.empty()) {
         service.uri = url->uri;
     }
@@ -104,27 +107,17 @@ Outcome auth_http_header(Entry& entry)
     return {};
 }
 
-Outcome pass_client_cert(Entry& entry)
-{
-    const auto value = parse_flag(entry, entry.argument(0));
-    if (!value) {
-        return std::unexpected(value.error());
-    }
-    if (*value) {
-        return entry.not_supported("(only off is)");
-    }
-    return {};
-}
-
 constexpr Directive kDirectives[] = {
     {.name = "auth_http",
      .where = kMail | kServer,
      .args = {1, 1},
      .set = auth_http,
-     .syntax = "[http://]HOST[:PORT][/URI] | unix:PATH[:URI]",
+     .syntax = "[http[s]://]HOST[:PORT][/URI] | [http[s]://]unix:PATH[:URI]",
      .default_text = "none: every server needs this or `auth_file`",
-     .doc = "The HTTP service that says who may log in, and to which mailbox server. HOST is "
-            "resolved when it is needed, not when Postern starts.",
+     .doc =
+         "The HTTP service that says who may log in, and to which mailbox server. HOST is "
+         "resolved when it is needed, not when Postern starts. PORT is 80, or 443 with `https://`, "
+         "which NGINX doesn't have.",
      .again = Again::last_wins},
     {.name = "auth_http_timeout",
      .where = kMail | kServer,
@@ -154,11 +147,11 @@ constexpr Directive kDirectives[] = {
     {.name = "auth_http_pass_client_cert",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = pass_client_cert,
+     .set = flag<&MailServer::auth_http_pass_client_cert>,
      .initial = "off",
-     .syntax = "off",
-     .doc = "Whether the client's certificate is sent to the service. `on` is not supported by "
-            "this version."},
+     .syntax = "on | off",
+     .doc = "Whether the certificate that a client sent (`ssl_verify_client`) is passed on to the "
+            "service, in the header `Auth-SSL-Cert`."},
     {.name = "auth_file",
      .where = kMail | kServer,
      .args = {1, 2},

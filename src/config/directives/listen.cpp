@@ -141,6 +141,8 @@ Outcome read_parameter(Listen& listen, const std::string& parameter)
 {
     if (parameter == "ssl") {
         listen.ssl = true;
+    } else if (parameter == "default_server") {  // not in NGINX's mail proxy
+        listen.default_server = true;
     } else if (parameter == "proxy_protocol") {
         listen.proxy_protocol = true;
     } else if (parameter == "bind") {
@@ -196,7 +198,7 @@ Outcome listen(Entry& entry)
     for (unsigned port = first_port; port <= last_port; ++port) {
         for (SocketAddress address : addresses) {
             address.set_port(static_cast<std::uint16_t>(port));
-            if (!entry.draft().addresses.insert(address.text()).second) {
+            if (!server.addresses.insert(address.text()).second) {
                 return Failure(
                     fmt::format("duplicate \"{}\" address and port pair", address.text()));
             }

@@ -1,6 +1,7 @@
 // Mail servers: where they listen, what they speak, how patient they are.
 #include "config/directives/groups.h"
 #include "config/directives/listen.h"
+#include "config/directives/server_name.h"
 #include "config/setters.h"
 
 namespace postern::config {
@@ -36,14 +37,19 @@ constexpr Directive kDirectives[] = {
      .where = kServer,
      .args = {1, Arity::kAny},
      .set = listen,
-     .syntax = "[ADDRESS:]PORT[-PORT] | unix:PATH [ssl] [proxy_protocol] [bind] [backlog=NUMBER] "
+     .syntax = "[ADDRESS:]PORT[-PORT] | unix:PATH [ssl] [default_server] [proxy_protocol] [bind] "
+               "[backlog=NUMBER] "
                "[rcvbuf=SIZE] [sndbuf=SIZE] [ipv6only=on|off] "
                "[so_keepalive[=on|off|[IDLE]:[INTERVAL]:[COUNT]]]",
      .default_text = "none: every server needs one",
      .doc =
          "Where clients connect. ADDRESS is an IPv4 address, an IPv6 address in brackets, `*` or "
-         "a host name, all of whose addresses are used. No two servers may share an address and "
-         "port. `ssl` and `proxy_protocol` are not supported by this version.",
+         "a host name, all of whose addresses are used. `ssl`: TLS from the first byte. Several "
+         "servers may share an address and port (which NGINX's can't) if they speak the same "
+         "protocol there, and all of them have `ssl` there or all have `starttls`: the name that "
+         "a client asks for in TLS picks one by its `server_name`, and who asks for none or for "
+         "another gets the first, or the `default_server`. Only one of them may have `bind` and "
+         "what follows it. `proxy_protocol` is not supported by this version.",
      .again = Again::adds},
     {.name = "protocol",
      .where = kServer,
@@ -57,11 +63,14 @@ constexpr Directive kDirectives[] = {
      .again = Again::last_wins},
     {.name = "server_name",
      .where = kMail | kServer,
-     .args = {1, 1},
-     .set = text<&MailServer::server_name>,
-     .syntax = "NAME",
+     .args = {1, Arity::kAny},
+     .set = server_name,
+     .syntax = "NAME | *.DOMAIN …",
      .default_text = "the host's name",
-     .doc = "The name by which Postern greets clients and mailbox servers."},
+     .doc = "By the first NAME Postern greets clients and mailbox servers. All of them are names "
+            "that clients may ask for in TLS: they pick one of several servers that share an "
+            "address (see `listen`), and self-signed certificates are made for them. NGINX has a "
+            "single name."},
     {.name = "timeout",
      .where = kMail | kServer,
      .args = {1, 1},

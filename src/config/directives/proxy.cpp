@@ -25,6 +25,15 @@ Outcome proxy_protocol(Entry& entry)
     return {};
 }
 
+constexpr Choice<ProxySsl> kProxySsl[] = {
+    {"off", ProxySsl::off}, {"on", ProxySsl::on}, {"starttls", ProxySsl::starttls}};
+
+Outcome proxy_ssl(Entry& entry)
+{
+    entry.field(&MailServer::proxy_ssl_where) = entry.where();
+    return choice<kProxySsl, &MailServer::proxy_ssl>(entry);
+}
+
 constexpr Directive kDirectives[] = {
     {.name = "proxy_buffer",
      .where = kMail | kServer,
@@ -55,6 +64,17 @@ constexpr Directive kDirectives[] = {
      .syntax = "off",
      .doc = "Whether the mailbox server is told with a PROXY header who the client is. `on` and "
             "`v2` are not supported by this version."},
+    {.name = "proxy_ssl",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = proxy_ssl,
+     .initial = "off",
+     .syntax = "off | on | starttls",
+     .doc = "TLS with mailbox servers: from the first byte (`on`), or after STARTTLS or STLS "
+            "(`starttls`; a server that hasn't got it is not logged in to). The service or "
+            "`auth_file` may say otherwise for a user. Certificates are looked at with "
+            "`proxy_ssl_verify on` only.",
+     .since = Since::postern},
     {.name = "proxy",
      .where = kMail | kServer,
      .args = {1, 1},

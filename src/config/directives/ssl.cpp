@@ -1,147 +1,82 @@
-// TLS with clients. The files are not opened here.
+// TLS with clients.
 #include "config/directives/groups.h"
-#include "config/setters.h"
+#include "config/directives/session_cache.h"
+#include "config/directives/tls_setters.h"
 
 namespace postern::config {
 
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
+constexpr auto kSsl = &MailServer::ssl;
+
+constexpr Choice<StartTls> kStartTls[] = {
+    {"off", StartTls::off}, {"on", StartTls::on}, {"only", StartTls::only}};
 
 Outcome starttls(Entry& entry)
 {
-    const std::string word = to_lower(entry.argument(0));
-    StartTls& mode = entry.field(&MailServer::starttls);
-    if (word == "off") {
-        mode = StartTls::off;
-    } else if (word == "on") {
-        mode = StartTls::on;
-    } else if (word == "only") {
-        mode = StartTls::only;
-    } else {
-        return Entry::invalid_word(entry.argument(0), "off, on or only");
-    }
     entry.field(&MailServer::starttls_where) = entry.where();
-    return {};
+    return choice<kStartTls, &MailServer::starttls>(entry);
 }
 
-// The PEM text itself, or something that OpenSSL fetches, is no file's name.
-bool is_file(std::string_view text)
+// Adds to a list, which replaces what the block inherited.
+Outcome add(Entry& entry, std::vector<Written>& list)
 {
-    return !text.starts_with("data:") && !text.starts_with("engine:") &&
-           !text.starts_with("store:");
-}
-
-// The n-th key belongs to the n-th certificate; either may be written first.
-template <Written SslPair::* kHalf>
-Outcome pair_half(Entry& entry)
-{
-    const std::string& text = entry.argument(0);
-    if (text.empty()) {
+    if (entry.argument(0).empty()) {
         return entry.invalid("value", "a file's name");
     }
-    auto& pairs = entry.field(&Ssl::pairs);
-    if (entry.first_of({"ssl_certificate", "ssl_certificate_key"})) {
-        pairs.clear();
-    }
-    auto free =
-        std::ranges::find_if(pairs, [](const SslPair& pair) { return (pair.*kHalf).text.empty(); });
-    if (free == pairs.end()) {
-        free = pairs.insert(free, SslPair{});
-    }
-    (*free).*kHalf = {is_file(text) ? entry.below_directory(text) : text, entry.where()};
-    return {};
-}
-
-Outcome protocols(Entry& entry)
-{
-    constexpr std::string_view kNames[] = {"SSLv2",   "SSLv3",   "TLSv1",
-                                           "TLSv1.1", "TLSv1.2", "TLSv1.3"};
-    auto& [list, where] = entry.field(&Ssl::protocols);
-    where = entry.where();
     if (entry.first()) {
         list.clear();
     }
-    for (const std::string& word : entry.arguments()) {
-        const auto* known = std::ranges::find_if(
-            kNames, [&](std::string_view name) { return iequals(name, word); });
-        if (known == std::end(kNames)) {
-            return Entry::invalid_word(word, "TLSv1.2 or TLSv1.3, or TLSv1, TLSv1.1, SSLv2, SSLv3");
-        }
-        if (std::ranges::find(list, *known) != list.end()) {
-            entry.warn(fmt::format("duplicate value \"{}\"", word));
-            continue;
-        }
-        list.emplace_back(*known);
-    }
+    list.push_back(certificate_source(entry));
     return {};
 }
 
-Outcome shared_zone(SslSessionCache& cache, std::string_view word)
+Outcome certificate(Entry& entry)
 {
-    const std::string_view zone = word.substr(word.find(':') + 1);
-    const std::size_t colon = zone.find(':');
-    const auto bytes = colon == std::string_view::npos || colon == 0
-                           ? std::nullopt
-                           : parse_size(zone.substr(colon + 1));
-    if (!bytes) {
-        return std::unexpected(
-            fmt::format("invalid session cache \"{}\" (shared:NAME:SIZE is wanted)", word));
-    }
-    if (*bytes < 8 * kPageBytes) {
-        return std::unexpected(fmt::format("session cache \"{}\" is too small", word));
-    }
-    cache.zone = zone.substr(0, colon);
-    cache.zone_bytes = *bytes;
-    return {};
+    return add(entry, entry.server().certificates);
 }
 
-// A repeated directive replaces the parts it names.
-Outcome session_cache(Entry& entry)
+Outcome certificate_key(Entry& entry)
 {
-    constexpr std::string_view kBuiltin = "builtin:";
-    auto& cache = entry.field(&Ssl::session_cache);
+    return add(entry, entry.server().certificate_keys);
+}
+
+Outcome session_ticket_key(Entry& entry)
+{
+    auto& keys = entry.field(kSsl, &Ssl::session_ticket_keys);
+    if (entry.argument(0).empty()) {
+        return entry.invalid("value", "a file's name");
+    }
     if (entry.first()) {
-        cache = {};
+        keys.clear();
     }
-    cache.where = entry.where();
-    for (const std::string& word : entry.arguments()) {
-        if (word.starts_with("shared:")) {
-            if (auto read = shared_zone(cache, word); !read) {
-                return read;
-            }
-            continue;
-        }
-        const auto sessions =
-            word.starts_with(kBuiltin)
-                ? parse_number<std::uint32_t>(std::string_view(word).substr(kBuiltin.size()))
-                : std::nullopt;
-        if (word == "off") {
-            cache.own = SslSessionCache::Own::off;
-        } else if (word == "none") {
-            cache.own = SslSessionCache::Own::none;
-        } else if (word == "builtin" || sessions) {
-            cache.own = SslSessionCache::Own::builtin;
-            cache.builtin_sessions = sessions.value_or(0);
-        } else {
-            return std::unexpected(
-                fmt::format("invalid session cache \"{}\" (off, none, builtin, "
-                            "builtin:SIZE or shared:NAME:SIZE is wanted)",
-                            word));
-        }
-    }
+    keys.push_back({entry.below_directory(entry.argument(0)), entry.where()});
     return {};
 }
 
-// For OpenSSL to read, later.
-template <Written Ssl::* kMember>
-Outcome for_openssl(Entry& entry)
+// OpenSSL can do it from 3.2 on; the oldest that we are built with can't.
+Outcome certificate_compression(Entry& entry)
 {
-    if (has_control(entry.argument(0))) {
-        return entry.invalid("value", "text without control characters");
+    const auto value = parse_flag(entry, entry.argument(0));
+    if (!value) {
+        return std::unexpected(value.error());
     }
-    entry.field(kMember) = {entry.argument(0), entry.where()};
+    auto& where = entry.server().certificate_compression;
+    where = *value ? std::optional(entry.where()) : std::nullopt;
     return {};
+}
+
+constexpr Choice<VerifyClient> kVerifyClient[] = {
+    {"off", VerifyClient::off},
+    {"on", VerifyClient::on},
+    {"optional", VerifyClient::optional},
+    {"optional_no_ca", VerifyClient::optional_no_ca},
+};
+
+Outcome verify_client(Entry& entry)
+{
+    entry.field(kSsl, &Ssl::verify_client_where) = entry.where();
+    return choice<kVerifyClient, kSsl, &Ssl::verify_client>(entry);
 }
 
 constexpr Directive kDirectives[] = {
@@ -151,29 +86,59 @@ constexpr Directive kDirectives[] = {
      .set = starttls,
      .initial = "off",
      .syntax = "off | on | only",
-     .doc =
-         "Whether clients may, or must, switch to TLS before they log in. `on` and `only` are not "
-         "supported by this version."},
+     .doc = "Whether clients may (`on`), or must (`only`), switch to TLS before they log in: "
+            "STARTTLS of IMAP and SMTP, STLS of POP3."},
     {.name = "ssl_certificate",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = pair_half<&SslPair::certificate>,
+     .set = certificate,
      .syntax = "FILE | data:PEM",
-     .default_text = "none",
-     .doc = "A certificate with its chain, in PEM. Relative to the configuration's directory.",
+     .default_text = "a self-signed one for `server_name`, made at the start, with a warning",
+     .doc = "A certificate with its chain, in PEM, the server's own first. Written several times "
+            "for keys of several kinds (RSA and ECDSA). Relative to the configuration's directory.",
      .again = Again::adds},
     {.name = "ssl_certificate_key",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = pair_half<&SslPair::key>,
+     .set = certificate_key,
      .syntax = "FILE | data:PEM | engine:NAME:ID | store:URI",
-     .default_text = "none",
-     .doc = "The key of the certificate written at the same place in the list of those.",
+     .default_text = "none: every `ssl_certificate` needs one",
+     .doc = "The key of the certificate that is written at the same place in the list of those: "
+            "the second key belongs to the second certificate.",
      .again = Again::adds},
+    {.name = "ssl_password_file",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = file<kSsl, &Ssl::password_file>,
+     .syntax = "FILE",
+     .default_text = "none",
+     .doc = "Pass phrases of keys, one a line, which are tried one after the other."},
+    {.name = "ssl_certificate_compression",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = certificate_compression,
+     .initial = "off",
+     .syntax = "on | off",
+     .doc = "Whether certificates are sent compressed (TLS 1.3). OpenSSL 3.0 can't: `on` is "
+            "ignored with a warning."},
+    {.name = "ssl_dhparam",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = file_or_none<kSsl, &Ssl::dhparam>,
+     .syntax = "FILE",
+     .default_text = "none: no DHE ciphers",
+     .doc = "Diffie-Hellman parameters, for DHE ciphers up to TLS 1.2."},
+    {.name = "ssl_ecdh_curve",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = for_openssl<kSsl, &Ssl::ecdh_curve>,
+     .initial = "auto",
+     .syntax = "CURVE[:CURVE…] | auto",
+     .doc = "Elliptic curves for key exchange. `auto`: those of OpenSSL."},
     {.name = "ssl_protocols",
      .where = kMail | kServer,
      .args = {1, Arity::kAny},
-     .set = protocols,
+     .set = protocols<kSsl, &Ssl::protocols>,
      .initial = "TLSv1.2 TLSv1.3",
      .syntax = "TLSv1 | TLSv1.1 | TLSv1.2 | TLSv1.3 …",
      .doc = "Which versions of TLS are offered.",
@@ -181,14 +146,15 @@ constexpr Directive kDirectives[] = {
     {.name = "ssl_ciphers",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = for_openssl<&Ssl::ciphers>,
+     .set = for_openssl<kSsl, &Ssl::ciphers>,
      .initial = "HIGH:!aNULL:!MD5",
      .syntax = "CIPHERS",
-     .doc = "Ciphers up to TLS 1.2, as OpenSSL writes them."},
+     .doc = "Ciphers up to TLS 1.2, as OpenSSL writes them. Those of TLS 1.3: `ssl_conf_command "
+            "Ciphersuites …`."},
     {.name = "ssl_prefer_server_ciphers",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = flag<&Ssl::prefer_server_ciphers>,
+     .set = flag<kSsl, &Ssl::prefer_server_ciphers>,
      .initial = "off",
      .syntax = "on | off",
      .doc = "Whether our order of ciphers counts more than the client's."},
@@ -197,16 +163,80 @@ constexpr Directive kDirectives[] = {
      .args = {1, 2},
      .set = session_cache,
      .initial = "none",
-     .syntax = "off | none | [builtin[:SIZE]] [shared:NAME:SIZE]",
-     .doc = "Where TLS sessions are kept for clients that come back.",
+     .syntax = "off | none | [builtin[:SESSIONS]] [shared:NAME:SIZE]",
+     .doc = "Where TLS sessions are kept for clients that come back. `off` tells them that there "
+            "is no coming back, `none` doesn't tell; `builtin` belongs to one worker; `shared` to "
+            "all of them, and may be used by several servers. A mebibyte holds about 4000.",
      .again = Again::last_wins},
     {.name = "ssl_session_timeout",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = coarse_duration<&Ssl::session_timeout>,
+     .set = coarse_duration<kSsl, &Ssl::session_timeout>,
      .initial = "5m",
      .syntax = "TIME",
      .doc = "How long a TLS session may be resumed."},
+    {.name = "ssl_session_tickets",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = flag<kSsl, &Ssl::session_tickets>,
+     .initial = "on",
+     .syntax = "on | off",
+     .doc = "Whether clients are given their TLS session, sealed, to come back with (RFC 5077)."},
+    {.name = "ssl_session_ticket_key",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = session_ticket_key,
+     .syntax = "FILE",
+     .default_text = "made at random, and changed from time to time",
+     .doc = "A key that tickets are sealed with, of 80 or 48 bytes: for several machines that "
+            "share clients. The first one seals, all of them open.",
+     .again = Again::adds},
+    {.name = "ssl_verify_client",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = verify_client,
+     .initial = "off",
+     .syntax = "off | on | optional | optional_no_ca",
+     .doc = "Whether clients are asked for a certificate. `on`: they need a good one. `optional`: "
+            "if they send one, it must be good. `optional_no_ca`: nobody we trust need have signed "
+            "it; the service decides."},
+    {.name = "ssl_verify_depth",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = depth<kSsl, &Ssl::verify_depth>,
+     .initial = "1",
+     .syntax = "NUMBER",
+     .doc = "How many authorities may stand between a client's certificate and one we trust."},
+    {.name = "ssl_client_certificate",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = file_or_none<kSsl, &Ssl::client_certificate>,
+     .syntax = "FILE",
+     .default_text = "none",
+     .doc = "Certificates of the authorities that we trust to sign clients' certificates. Clients "
+            "are told their names."},
+    {.name = "ssl_trusted_certificate",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = file_or_none<kSsl, &Ssl::trusted_certificate>,
+     .syntax = "FILE",
+     .default_text = "none",
+     .doc = "As `ssl_client_certificate`, but clients are not told."},
+    {.name = "ssl_crl",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = file_or_none<kSsl, &Ssl::crl>,
+     .syntax = "FILE",
+     .default_text = "none",
+     .doc = "Lists of revoked certificates, in PEM: one for each authority of a client's chain."},
+    {.name = "ssl_conf_command",
+     .where = kMail | kServer,
+     .args = {2, 2},
+     .set = command<kSsl, &Ssl::conf_commands>,
+     .syntax = "NAME VALUE",
+     .default_text = "none",
+     .doc = "A command of OpenSSL's configuration files (SSL_CONF_cmd), after all other settings.",
+     .again = Again::adds},
 };
 
 }  // namespace

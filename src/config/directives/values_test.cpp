@@ -114,6 +114,14 @@ TEST_F(ValuesTest, AuthHttp)
     EXPECT_EQ(service("h/a:5"), expected("h", 80, "", "/a:5"));
     EXPECT_EQ(service("unix:/tmp/s"), expected("localhost", 0, "/tmp/s", "/"));
     EXPECT_EQ(service("unix:/tmp/s:/auth"), expected("localhost", 0, "/tmp/s", "/auth"));
+    EXPECT_FALSE(service("http://h").https);
+    EXPECT_TRUE(service("https://h/x").https);
+    EXPECT_EQ(service("https://h/x").port, 443);
+    EXPECT_EQ(service("https://h/x").uri, "/x");
+    EXPECT_EQ(service("https://[::1]:8443").port, 8443);
+    EXPECT_EQ(service("https://unix:/tmp/s:/auth").unix_path, "/tmp/s");
+    EXPECT_TRUE(service("https://unix:/tmp/s:/auth").https);
+    EXPECT_NE(service("https://h:80"), service("http://h:80"));
     EXPECT_EQ(service("no-such-host.invalid").host, "no-such-host.invalid");
     EXPECT_EQ(local(service("h").where.text()), "t.conf:5");
 }
@@ -121,7 +129,9 @@ TEST_F(ValuesTest, AuthHttp)
 TEST_F(ValuesTest, BadAuthHttp)
 {
     const std::pair<const char*, const char*> cases[] = {
-        {"https://x/", "invalid port"},
+        {"HTTPS://x/", "invalid port"},
+        {"https://https://x/", "invalid port"},
+        {"https:///x", "no host"},
         {"", "no host"},
         {"/x", "no host"},
         {":80", "no host"},
@@ -143,7 +153,7 @@ TEST_F(ValuesTest, BadAuthHttp)
         EXPECT_EQ(text.find(fmt::format("{} in auth_http \"", why)), 0u) << url << ": " << text;
     }
     EXPECT_EQ(server_error("auth_http http://h:x/;"),
-              "invalid port in auth_http \"h:x/\" (http://HOST[:PORT][/PATH] is wanted)");
+              "invalid port in auth_http \"h:x/\" ([http[s]://]HOST[:PORT][/PATH] is wanted)");
 }
 
 TEST_F(ValuesTest, AuthFile)

@@ -20,6 +20,15 @@ class Replies:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """The client does a TLS handshake; what came of it is written down."""
+    certificate: str | None = None  # the name of one of the Pki's
+    version: str = "1.3"            # the highest that it offers
+    alpn: tuple = ()
+    server_name: str = "mail.test"
+
+
+@dataclass(frozen=True)
 class Dialogue:
     name: str
     talk: list                 # what the client does, after it has read the greeting
@@ -30,6 +39,7 @@ class Dialogue:
     ends: str = "open"         # "closed" if the proxy hangs up by itself; "any": NGINX does by chance
     greeting: bool = True      # the client waits for the greeting first
     hides: Any = ()            # text that must not be in NGINX's transcript
+    tls: Tls | None = None     # the client begins with TLS
     protocol: str = ""         # filled in by `dialogues`
 
     def __str__(self):

@@ -3,6 +3,7 @@
 import queue
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -25,9 +26,10 @@ def address_of(index):
 
 
 class Player:
-    """Owns the service and the backend that all dialogues share."""
+    """Owns the service and the backend that all dialogues share. `pki`: for those with TLS."""
 
-    def __init__(self, dialogues):
+    def __init__(self, dialogues, pki):
+        self.pki = pki
         self._dialogues = {address_of(index): one for index, one in enumerate(dialogues)}
         self.service = ScriptedService(self._answer, self._values)
         self.backend = ScriptedBackend(self._script)
@@ -77,9 +79,11 @@ class Player:
 
     def _play(self, dialogue, address, port):
         transcript = Transcript(address)
-        client = Client(dialogue.protocol, address, port, transcript)
+        client = Client(dialogue.protocol, address, port, transcript, self.pki)
         try:
-            if dialogue.greeting:
+            if dialogue.tls:
+                client.start_tls(dialogue.tls)
+            if dialogue.greeting and not client.gone:
                 client.wait_replies(1)
             for step in dialogue.talk:
                 client.do(step)
@@ -101,7 +105,8 @@ class Player:
 
 
 class Client:
-    def __init__(self, protocol, address, port, transcript):
+    def __init__(self, protocol, address, port, transcript, pki):
+        self._pki = pki
         self._protocol = protocol
         self._transcript = transcript
         self._pending = b""
@@ -113,6 +118,8 @@ class Client:
         if isinstance(step, bytes):
             self._send(step)
             time.sleep(0.03)  # so that the next packet stays one of its own
+        elif isinstance(step, model.Tls):
+            self.start_tls(step)
         elif isinstance(step, model.Replies):
             self.wait_replies(step.count)
         elif step == model.REPLY:
@@ -134,6 +141,32 @@ class Client:
         else:
             self._send(step.encode("latin-1") + b"\r\n")
             self.wait_replies(1)
+
+    @property
+    def gone(self):
+        return self._gone
+
+    def start_tls(self, tls):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if tls.version == "1.1":
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.TLSv1_1
+        context.maximum_version = getattr(ssl.TLSVersion, "TLSv" + tls.version.replace(".", "_"))
+        if tls.certificate:
+            certificate = getattr(self._pki, tls.certificate)
+            context.load_cert_chain(certificate.path, certificate.key_path)
+        if tls.alpn:
+            context.set_alpn_protocols(tls.alpn)
+        try:
+            self.socket = context.wrap_socket(self.socket, server_hostname=tls.server_name)
+        except OSError as error:
+            self._transcript.note(f"no TLS: {re.sub(r' [(]_ssl.c.*', '', str(error))}")
+            self._gone = True  # the handshake's failure closes the socket
+            return
+        chosen = self.socket.selected_alpn_protocol()
+        self._transcript.note(self.socket.version() + (f" ALPN {chosen}" if chosen else ""))
 
     def _send(self, data):
         self._transcript.add("C", data)

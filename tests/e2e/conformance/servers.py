@@ -46,14 +46,40 @@ SERVERS = {
     "smtp_down": ("smtp", "auth_http 127.0.0.1:{closed_port}/auth;"),
     "smtp_hurry": ("smtp", "timeout 1s; auth_http_timeout 500ms;"),
 }
+for _protocol, _plain in (("imap", ""), ("pop3", ""), ("smtp", "xclient off;")):
+    _all = f"{_protocol}_auth plain {'apop' if _protocol == 'pop3' else 'login'} cram-md5 external;"
+    _verify = "ssl_verify_client {}; ssl_client_certificate {{authority}}; ssl_crl {{crl}};"
+    SERVERS.update({
+        f"{_protocol}_starttls": (_protocol, f"starttls on; {_plain}"),
+        f"{_protocol}_starttls_all": (_protocol, f"starttls on; {_all} {_plain}"),
+        f"{_protocol}_starttls_only": (_protocol, f"starttls only; {_plain}"),
+        f"{_protocol}_starttls_only_all": (_protocol, f"starttls only; {_all} {_plain}"),
+        f"{_protocol}_starttls_verify": (_protocol, f"starttls on; {_verify.format('on')} {_plain}"),
+        f"{_protocol}_ssl": (_protocol, f"ssl; {_plain}"),
+        f"{_protocol}_pass_cert": (_protocol, f"ssl; {_all} {_verify.format('optional')} "
+                                              f"auth_http_pass_client_cert on; {_plain}"),
+        **{f"{_protocol}_verify_{mode}": (_protocol, f"ssl; {_verify.format(mode)} {_plain}")
+           for mode in ("on", "optional")},
+        f"{_protocol}_verify_optional_no_ca": (
+            _protocol, f"ssl; ssl_verify_client optional_no_ca; ssl_client_certificate {{authority}}; {_plain}"),
+    })
+SERVERS.update({
+    "smtp_starttls_xclient": ("smtp", "starttls on;"),
+    "smtp_starttls_none": ("smtp", "starttls on; smtp_auth plain none; xclient off;"),
+    "smtp_starttls_only_none": ("smtp", "starttls only; smtp_auth plain none; xclient off;"),
+})
 
 
-def configuration(port_of, service_port, closed_port):
-    """The text inside mail { }."""
-    blocks = ["server_name mail.test;", "timeout 20s;"]
+def configuration(port_of, service_port, closed_port, pki):
+    """The text inside mail { }. A server whose directives begin with "ssl;" listens with TLS."""
+    blocks = ["server_name mail.test;", "timeout 20s;", f"ssl_certificate {pki.server.path};",
+              f"ssl_certificate_key {pki.server.key_path};", "ssl_protocols TLSv1.2 TLSv1.3;"]
     for name, (protocol, directives) in SERVERS.items():
         if "auth_http " not in directives:
             directives += " auth_http http://127.0.0.1:{service_port}/auth;"
-        directives = directives.format(service_port=service_port, closed_port=closed_port)
-        blocks.append(f"server {{ listen 127.0.0.1:{port_of[name]}; protocol {protocol}; {directives} }}")
+        directives = directives.format(service_port=service_port, closed_port=closed_port, crl=pki.crl,
+                                       authority=pki.authority.path)
+        ssl = " ssl" if directives.startswith("ssl;") else ""
+        directives = directives.removeprefix("ssl;")
+        blocks.append(f"server {{ listen 127.0.0.1:{port_of[name]}{ssl}; protocol {protocol}; {directives} }}")
     return "\n".join(blocks)

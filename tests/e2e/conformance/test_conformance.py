@@ -7,12 +7,12 @@ from support.folder import temporary_folder
 from support.ports import free_port
 from support.proxy import NGINX, NGINX_MODULE, Proxy
 
-from . import imap, pop3, smtp
+from . import imap, pop3, smtp, tls
 from .differences import DIFFERENCES
 from .player import Player
 from .servers import SERVERS, configuration
 
-DIALOGUES = imap.DIALOGUES + pop3.DIALOGUES + smtp.DIALOGUES
+DIALOGUES = imap.DIALOGUES + pop3.DIALOGUES + smtp.DIALOGUES + tls.DIALOGUES
 every_dialogue = pytest.mark.parametrize("dialogue", DIALOGUES, ids=str)
 
 needs_nginx = pytest.mark.skipif(not (NGINX and os.path.exists(NGINX_MODULE)),
@@ -20,18 +20,18 @@ needs_nginx = pytest.mark.skipif(not (NGINX and os.path.exists(NGINX_MODULE)),
 
 
 @pytest.fixture(scope="module")
-def player(request):
+def player(request, pki):
     """Knows those dialogues that this run will ask for."""
     wanted = {str(item.callspec.params["dialogue"]) for item in request.session.items
               if item.path == request.path and hasattr(item, "callspec")}
-    player = Player([one for one in DIALOGUES if str(one) in wanted])
+    player = Player([one for one in DIALOGUES if str(one) in wanted], pki)
     yield player
     player.close()
 
 
 def play_all(kind, player):
     port_of = {name: free_port() for name in SERVERS}
-    text = configuration(port_of, player.service.port, free_port())
+    text = configuration(port_of, player.service.port, free_port(), player.pki)
     with temporary_folder() as folder, Proxy(kind, folder, text, port_of.values()) as proxy:
         try:
             return player.play(port_of)

@@ -124,6 +124,8 @@ DIFFERENCES = {
         POP3, "C: AUTH EXTERNAL Ym9i", POP3_BAD, OPEN)),
     "pop3-external_with_stamp": Difference("only APOP and CRAM-MD5 have a salt, as in NGINX since 1.31",
         (("H: Auth-Salt: <STAMP@mail.test>\\r\\n\n", ""),)),
+    "pop3-tls_external": Difference("only APOP and CRAM-MD5 have a salt, as in NGINX since 1.31",
+        (("H: Auth-Salt: <STAMP@mail.test>\\r\\n\n", ""),)),
     "pop3-apop_wait_then_ok": Difference("the service is asked the same again after WAIT",
         (("H: Auth-Pass: \\r\\n", "H: Auth-Pass: 0123456789abcdef0123456789abcdef\\r\\n"),)),
     # SMTP
@@ -151,6 +153,10 @@ DIFFERENCES = {
         (("LOGIN=b ob+= NAME", "LOGIN=b+20ob+2B+3D NAME"),)),
     "smtp-xclient_8bit_login": Difference("XCLIENT's values are xtext (RFC 3461 section 4), as in NGINX since 1.29",
         (("LOGIN=b\\xf6b", "LOGIN=b+F6b"),)),
+    "smtp-tls_helo_in_the_request": Difference("nothing of before STARTTLS is remembered, EHLO neither (RFC 3207 section 4.2)",
+        (("B: EHLO mail.test", "B: HELO mail.test"),)),
+    "smtp-tls_mail_with_required_tls": Difference("where TLS is a must, mail without a login needs it too", (
+        ("S: 250 2.0.0 OK", "S: 530 5.7.0 Must issue a STARTTLS command first"),)),
     "smtp-refused_empty_text": Difference("an empty Auth-Status is no success", whole=lines(
         SMTP, "C: AUTH PLAIN AGJvYgBzM2NyZXQ=", "S: 535 5.7.0 ", CLOSED, *request("smtp", "plain", "bob", "s3cret"))),
 }

@@ -149,8 +149,8 @@ TEST_P(ClientSslTest, ScalarsMayComeOnceInABlock)
 INSTANTIATE_TEST_SUITE_P(Sides, ClientSslTest,
                          testing::Values(Side{"proxy_ssl_", &MailServer::proxy_ssl_settings},
                                          Side{"auth_http_ssl_", &MailServer::auth_http_ssl}),
-                         [](const auto& info) {
-                             return info.param.prefix == "proxy_ssl_" ? "proxy" : "service";
+                         [](const auto& side) {
+                             return side.param.prefix == "proxy_ssl_" ? "proxy" : "service";
                          });
 
 using TlsOutwardsTest = ConfigTest;

@@ -1,0 +1,364 @@
+#include "session/login.h"
+
+#include <cerrno>
+
+#include "backend/connection.h"
+#include "base/text.h"
+#include "listen/access.h"
+#include "session/backend_target.h"
+#include "session/client_host.h"
+#include "session/dialogues.h"
+
+namespace postern::session {
+
+namespace {
+
+// How long a client may take to read the last words and close.
+constexpr std::chrono::seconds kGoodbyeLimit{2};
+constexpr std::size_t kGoodbyeBytes = 1024 * 1024;
+
+// The part of a session that ends with the login, and with it its memory.
+class Login
+{
+public:
+    Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
+          log::SessionLog& log);
+
+    // Talks until a mailbox is open, or one side has had enough.
+    net::Task<std::optional<Mailbox>> run();
+
+private:
+    net::Task<std::optional<Mailbox>> talk();
+    void serve_as(std::size_t server);
+    net::Task<bool> admit();
+    net::Task<bool> start_tls();
+    net::Task<bool> restart_under_tls();
+    net::Task<bool> check_certificate();
+    net::Task<std::optional<Mailbox>> open(const auth::Claim& claim, const auth::Mailbox& mailbox);
+    net::Task<std::optional<std::string>> log_in(backend::Connection& backend,
+                                                 const auth::Claim& claim,
+                                                 const auth::Mailbox& mailbox);
+    net::Task<bool> refuse(const auth::Refusal& refusal);
+    net::Task<> say_goodbye();
+    void log_end(const net::Disconnected& end);
+
+    const Server& server() const { return *server_; }
+    const config::MailServer& settings() const { return server_->settings; }
+
+    std::span<const Server> servers_;
+    const Server* server_;  // the client's, as far as we know
+    const listen::Endpoint& endpoint_;
+    log::SessionLog& log_;
+    net::Deadline deadline_;
+    net::Conversation client_;
+    auth::Peer peer_;
+    std::string challenge_;
+    std::unique_ptr<protocol::Dialogue> dialogue_;
+};
+
+std::size_t client_buffer(const config::MailServer& settings, config::Protocol protocol)
+{
+    switch (protocol) {
+    case config::Protocol::imap:
+        return settings.imap_client_buffer;
+    case config::Protocol::pop3:
+        return settings.pop3_client_buffer;
+    case config::Protocol::smtp:
+        return settings.smtp_client_buffer;
+    }
+    std::unreachable();
+}
+
+Login::Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
+             log::SessionLog& log)
+    : servers_(servers),
+      server_(&servers[arrival.endpoint.server]),
+      endpoint_(arrival.endpoint),
+      log_(log),
+      deadline_(client.loop()),
+      client_(client, deadline_, client_buffer(settings(), arrival.endpoint.protocol))
+{
+    peer_.protocol = arrival.endpoint.protocol;
+    peer_.client_address = arrival.address;
+    peer_.client_ip = arrival.address.ip_text();
+    serve_as(arrival.endpoint.server);
+}
+
+// Begins a dialogue that knows nothing of what was said before.
+void Login::serve_as(std::size_t server)
+{
+    server_ = &servers_[server];
+    log_.set_logger(server_->logger);
+    client_.set_limit(client_buffer(settings(), peer_.protocol));
+    dialogue_ = make_dialogue(peer_.protocol,
+                              protocol::Context{client_, settings(), log_, peer_, challenge_});
+}
+
+net::Task<std::optional<Mailbox>> Login::run()
+{
+    std::optional<net::Disconnected> end;
+    try {
+        std::optional<Mailbox> mailbox = co_await talk();
+        if (!mailbox) {
+            co_await say_goodbye();
+        }
+        co_return std::move(mailbox);
+    } catch (const net::Disconnected& disconnected) {
+        end = disconnected;
+    }
+    log_end(*end);
+    co_return std::nullopt;
+}
+
+net::Task<std::optional<Mailbox>> Login::talk()
+{
+    deadline_.set(settings().timeout);
+    const bool is_admitted = co_await admit();
+    if (!is_admitted) {
+        co_return std::nullopt;
+    }
+    if (peer_.protocol == config::Protocol::smtp) {
+        peer_.client_host =
+            co_await client_host(server().client_resolver, settings(), peer_.client_address, log_);
+    }
+    const bool welcome = co_await dialogue_->greet();
+    if (!welcome) {
+        co_return std::nullopt;
+    }
+    deadline_.set(settings().timeout);
+    for (;;) {
+        const protocol::Request request = co_await dialogue_->authorize();
+        if (std::holds_alternative<protocol::Goodbye>(request)) {
+            co_return std::nullopt;
+        }
+        if (std::holds_alternative<protocol::WantsTls>(request)) {
+            const bool goes_on = co_await restart_under_tls();
+            if (!goes_on) {
+                co_return std::nullopt;
+            }
+            continue;
+        }
+        const auth::Claim& claim = std::get<auth::Claim>(request);
+        log_.set_login(claim.login);
+        deadline_.clear();  // who is asked now has a limit of its own
+        const auth::Verdict verdict = co_await server().authenticator.check(claim, peer_, log_);
+        ++peer_.attempt;
+        deadline_.set(settings().timeout);
+        if (const auto* mailbox = std::get_if<auth::Mailbox>(&verdict)) {
+            log_.set_login(mailbox->login);
+            std::optional<Mailbox> opened = co_await open(claim, *mailbox);
+            co_return std::move(opened);
+        }
+        if (std::holds_alternative<auth::Failure>(verdict)) {
+            co_await client_.write(dialogue_->internal_error());
+            co_return std::nullopt;
+        }
+        const bool may_retry = co_await refuse(std::get<auth::Refusal>(verdict));
+        if (!may_retry) {
+            co_return std::nullopt;
+        }
+    }
+}
+
+// Until the greeting: who may not come, and TLS where it begins at once. False: the end.
+net::Task<bool> Login::admit()
+{
+    const bool is_known = !endpoint_.ssl || !endpoint_.acceptor->has_several_servers();
+    const bool is_allowed = listen::is_allowed(settings().access, peer_.client_address);
+    if (is_known && !is_allowed) {
+        log_.write(LogLevel::error, "access forbidden by rule");
+        if (!endpoint_.ssl) {  // else the client waits for a handshake, and could not read it
+            co_await client_.write(dialogue_->access_denied());
+        }
+        co_return false;
+    }
+    if (!endpoint_.ssl) {
+        co_return true;
+    }
+    const bool goes_on = co_await start_tls();
+    co_return goes_on;
+}
+
+// After the client was told to begin. What it has sent before the handshake is forgotten: were it
+// read as commands, somebody on the line could put words into the client's mouth.
+net::Task<bool> Login::restart_under_tls()
+{
+    log_.set_using_starttls();
+    if (const std::size_t bytes = client_.discard(); bytes > 0) {
+        log_.set_action("in starttls state");
+        log_.line(LogLevel::info, "client sent {} bytes of plain text behind STARTTLS, discarded",
+                  bytes);
+    }
+    const bool goes_on = co_await start_tls();
+    co_return goes_on;
+}
+
+net::Task<bool> Login::start_tls()
+{
+    log_.set_action("SSL handshaking");
+    tls::SslPtr ssl = endpoint_.acceptor->accept();
+    const auto done = co_await client_.stream().start_tls(std::move(ssl), deadline_);
+    if (!done) {
+        const bool timed_out = done.error().reason == net::Stream::TlsFailure::Reason::timed_out;
+        log_.line(LogLevel::info, "{}",
+                  timed_out ? "client timed out" + log::errno_text(ETIMEDOUT) : done.error().text);
+        co_return false;
+    }
+    const tls::Connection& connection = *client_.stream().tls();
+    peer_.tls = auth::PeerTls{.protocol = std::string(connection.protocol()),
+                              .cipher = std::string(connection.cipher())};
+    const std::size_t before = static_cast<std::size_t>(server_ - servers_.data());
+    const std::size_t chosen = tls::Acceptor::server_of(connection.ssl());
+    serve_as(chosen);
+    const bool was_checked = chosen == before && !endpoint_.acceptor->has_several_servers();
+    if (!was_checked && !listen::is_allowed(settings().access, peer_.client_address)) {
+        log_.write(LogLevel::error, "access forbidden by rule");
+        co_await client_.write(dialogue_->access_denied());
+        co_return false;
+    }
+    const bool goes_on = co_await check_certificate();
+    co_return goes_on;
+}
+
+// What "ssl_verify_client" says of the client's certificate.
+net::Task<bool> Login::check_certificate()
+{
+    using config::VerifyClient;
+    const VerifyClient mode = settings().ssl.verify_client;
+    if (mode == VerifyClient::off) {
+        co_return true;
+    }
+    const tls::Connection& connection = *client_.stream().tls();
+    const tls::PeerVerdict verdict = tls::verdict_on_peer(connection.ssl());
+    if (verdict.present ? verdict.code == 0 : mode != VerifyClient::on) {
+        peer_.tls->verify = verdict.present ? "SUCCESS" : "NONE";
+    } else if (mode == VerifyClient::optional_no_ca && verdict.is_only_untrusted()) {
+        peer_.tls->verify = "FAILED:" + verdict.text;
+    } else if (verdict.present) {
+        log_.line(LogLevel::info, "client SSL certificate verify error: ({}:{})", verdict.code,
+                  verdict.text);
+        connection.forget_session();
+        co_await client_.write(dialogue_->certificate_error());
+        co_return false;
+    } else {
+        log_.write(LogLevel::info, "client sent no required SSL certificate");
+        connection.forget_session();
+        co_await client_.write(dialogue_->no_certificate());
+        co_return false;
+    }
+    if (verdict.present) {
+        peer_.tls->certificate = tls::read_peer_certificate(connection.ssl());
+    }
+    co_return true;
+}
+
+// False: the client may not try again.
+net::Task<bool> Login::refuse(const auth::Refusal& refusal)
+{
+    log_.line(LogLevel::info, "client login failed: \"{}\"", escape_for_log(refusal.text));
+    log_.set_login("");
+    if (refusal.wait.count() > 0) {
+        net::Deadline pause(deadline_.loop());
+        pause.set(refusal.wait);
+        co_await pause;
+        deadline_.set(settings().timeout);
+    }
+    co_await dialogue_->refuse(refusal);
+    co_return refusal.wait.count() > 0;
+}
+
+net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
+                                              const auth::Mailbox& mailbox)
+{
+    backend::Connection backend(backend_target(settings(), mailbox), server().for_backends,
+                                settings().proxy_buffer, deadline_, log_);
+    const bool connected = co_await backend.open(server().resolver);
+    if (!connected) {
+        deadline_.set(settings().timeout);
+        co_await client_.write(dialogue_->internal_error());
+        co_return std::nullopt;
+    }
+    const std::optional<std::string> welcome = co_await log_in(backend, claim, mailbox);
+    if (!welcome) {
+        co_return std::nullopt;
+    }
+    log_.set_action("");
+    log_.write_plain(LogLevel::info, "client logged in");
+    Mailbox opened;
+    opened.from_client = client_.unread();
+    opened.from_backend = *welcome;
+    opened.from_backend += backend.conversation().unread();
+    opened.backend = backend.release();
+    opened.idle_limit = settings().proxy_timeout;
+    co_return std::move(opened);
+}
+
+// What the client is told before the relay begins; nothing if the login failed, and it was told
+// that.
+net::Task<std::optional<std::string>> Login::log_in(backend::Connection& backend,
+                                                    const auth::Claim& claim,
+                                                    const auth::Mailbox& mailbox)
+{
+    std::string reply(dialogue_->internal_error());
+    try {
+        protocol::LoginResult result = co_await dialogue_->log_in(backend, claim, mailbox);
+        if (result) {
+            co_return std::move(*result);
+        }
+        reply = std::move(result.error());
+    } catch (const net::Disconnected& end) {
+        backend.log_end(end);
+    }
+    deadline_.set(settings().timeout);
+    co_await client_.write(reply);
+    co_return std::nullopt;
+}
+
+// The last words must arrive: a socket that is closed with unread input resets the connection, and
+// they may be lost.
+net::Task<> Login::say_goodbye()
+{
+    client_.stream().shutdown_write();
+    deadline_.set(kGoodbyeLimit);
+    for (std::size_t bytes = 0; bytes < kGoodbyeBytes;) {
+        const net::Io io = client_.stream().read(client_.stream().loop().scratch());
+        if (io.status == net::Io::Status::would_block) {
+            net::StreamEvent event(client_.stream(), deadline_);
+            if (!co_await event) {
+                break;
+            }
+        } else if (io.status != net::Io::Status::done) {
+            break;
+        }
+        bytes += io.bytes;
+    }
+}
+
+// A client that just leaves before it has logged in is no news.
+void Login::log_end(const net::Disconnected& end)
+{
+    switch (end.reason) {
+    case net::Disconnected::Reason::timed_out:
+        log_.line(LogLevel::info, "client timed out{}", log::errno_text(ETIMEDOUT));
+        break;
+    case net::Disconnected::Reason::failed:
+        log_.line(LogLevel::info, "recv() or send() failed{}", log::errno_text(end.error));
+        break;
+    case net::Disconnected::Reason::closed:
+        log_.write(LogLevel::debug, "client closed connection");
+        break;
+    }
+}
+
+}  // namespace
+
+net::Task<std::optional<Mailbox>> open_mailbox(net::Stream& client, const Arrival& arrival,
+                                               std::span<const Server> servers,
+                                               log::SessionLog& log)
+{
+    Login login(client, arrival, servers, log);
+    std::optional<Mailbox> mailbox = co_await login.run();
+    co_return std::move(mailbox);
+}
+
+}  // namespace postern::session

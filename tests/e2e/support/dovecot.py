@@ -30,7 +30,11 @@ class Account:
 
 
 class Dovecot:
-    def __init__(self, folder, relay_port=None):
+    """With a certificate it speaks TLS too: on ports of their own, and after STARTTLS on the others."""
+
+    def __init__(self, folder, relay_port=None, certificate=None, directives=""):
+        self._certificate, self._directives = certificate, directives
+        self.imaps_port, self.pop3s_port = (free_port(), free_port()) if certificate else (0, 0)
         self.folder = os.path.join(folder, "dovecot")
         self.mail = os.path.join(self.folder, "mail")
         os.makedirs(self.mail)
@@ -80,6 +84,16 @@ class Dovecot:
         # Its submission process outlives the master for as long as a client stays.
         self.program.stop(must_clean_up=False)
 
+    def _tls(self):
+        if not self._certificate:
+            return "ssl = no"
+        return f"""
+ssl = yes
+ssl_cert = <{self._certificate.path}
+ssl_key = <{self._certificate.key_path}
+ssl_min_protocol = TLSv1.2
+{self._directives}"""
+
     def _configuration(self, root, relay_port):
         me = pwd.getpwuid(os.geteuid()).pw_name
         group = subprocess.run(["id", "-gn"], capture_output=True, text=True).stdout.strip()
@@ -102,7 +116,7 @@ instance_name = postern-e2e
 log_path = {self.log_file}
 protocols = imap pop3 submission
 listen = 127.0.0.1
-ssl = no
+{self._tls()}
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_cache_size = 0
@@ -136,7 +150,7 @@ service imap-login {{
     port = {self.imap_port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {self.imaps_port}
   }}
 }}
 service pop3-login {{
@@ -145,7 +159,7 @@ service pop3-login {{
     port = {self.pop3_port}
   }}
   inet_listener pop3s {{
-    port = 0
+    port = {self.pop3s_port}
   }}
 }}
 service submission-login {{

@@ -1,0 +1,338 @@
+"""TLS to mailbox servers: a real Dovecot, and servers that do what no real one should (T3, T31)."""
+
+import imaplib
+import poplib
+import re
+import smtplib
+import socket
+import ssl
+
+import pytest
+from support.dovecot import Dovecot
+from support.folder import temporary_folder
+from support.ports import connect, free_port, wait_until
+from support.scripted_service import ScriptedService, ok
+from support.tls_backend import TlsBackend
+
+PASSWORD = "Tr0ub4dor-and-3-horses"
+LOGIN = {"imap": f"a LOGIN bob {PASSWORD}\r\n", "pop3": f"USER bob\r\nPASS {PASSWORD}\r\n",
+         "smtp": "AUTH PLAIN AGJvYgBUcjB1YjRkb3ItYW5kLTMtaG9yc2Vz\r\n"}
+FAILED = {"imap": b"* BAD internal server error\r\n", "pop3": b"-ERR internal server error\r\n",
+          "smtp": b"451 4.3.2 Internal server error\r\n"}
+ACCEPTED = {"imap": b"a OK", "pop3": b"+OK", "smtp": b"235 "}
+every_protocol = pytest.mark.parametrize("protocol", list(LOGIN))
+both_ways = pytest.mark.parametrize("mode", ["on", "starttls"])
+
+
+@pytest.fixture(scope="module")
+def tls_dovecot(pki):
+    with temporary_folder() as folder:
+        program = Dovecot(folder, certificate=pki.server)
+        yield program
+        program.stop()
+
+
+class Front:
+    """A proxy whose service sends everybody to one backend."""
+
+    def __init__(self, server, protocol, port, directives, host="127.0.0.1", **answer):
+        self.protocol, self.port = protocol, free_port()
+        self.service = ScriptedService(lambda request, number: ok(Auth_Server=host, Auth_Port=port, **answer))
+        self.proxy = server(f"auth_http 127.0.0.1:{self.service.port}/auth; server_name mail.test; timeout 3s; "
+                            f"proxy_smtp_auth on; xclient off; {directives} "
+                            f"server {{ listen 127.0.0.1:{self.port}; protocol {protocol}; }}", [self.port])
+
+    def log_in(self):
+        """The last line that a client hears about its login."""
+        with connect(self.port) as client:
+            lines = client.makefile("rb")
+            lines.readline()
+            heard = b""
+            for line in LOGIN[self.protocol].splitlines(keepends=True):
+                client.sendall(line.encode())
+                heard = lines.readline()
+            return heard
+
+    def logged(self, pattern):
+        wait_until(lambda: self.proxy.log_lines(pattern), f"the log has {pattern}\n{self.proxy.log()[-1500:]}")
+
+
+@pytest.fixture
+def front(server):
+    made = []
+
+    def make(protocol, port, directives, **options):
+        made.append(Front(server, protocol, port, directives, **options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.service.close()
+
+
+@pytest.fixture
+def backend():
+    made = []
+
+    def make(*arguments, **options):
+        made.append(TlsBackend(*arguments, **options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+def trusting(pki, more=""):
+    return (f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {pki.authority.path}; proxy_ssl_name mail.test; {more}")
+
+
+# A real server
+
+
+@both_ways
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+def test_dovecot_is_reached_under_tls(server, tls_dovecot, pki, mode, protocol):
+    account = tls_dovecot.account()
+    port = free_port()
+    at_once = {"imap": tls_dovecot.imaps_port, "pop3": tls_dovecot.pop3s_port}[protocol]
+    plain = {"imap": tls_dovecot.imap_port, "pop3": tls_dovecot.pop3_port}[protocol]
+    service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=at_once if mode == "on" else plain))
+    server(f"auth_http 127.0.0.1:{service.port}/; proxy_ssl {mode}; {trusting(pki)} "
+           f"server {{ listen 127.0.0.1:{port}; protocol {protocol}; }}", [port])
+    if protocol == "imap":
+        client = imaplib.IMAP4("127.0.0.1", port, timeout=20)
+        client.login(account.name, account.password)
+        assert client.select() == ("OK", [b"3"])
+        text = b"Subject: big\r\n\r\n" + b"0123456789abcdef" * 131072
+        assert client.append("INBOX", None, None, text)[0] == "OK"
+        assert len(client.fetch("4", "(BODY.PEEK[])")[1][0][1]) == len(text)
+        client.logout()
+    else:
+        client = poplib.POP3("127.0.0.1", port, timeout=20)
+        client.user(account.name)
+        client.pass_(account.password)
+        assert client.stat()[0] == 3
+        client.quit()
+    wait_until(lambda: re.search(rf"user=<{account.name}>.*TLS", tls_dovecot.log()), "Dovecot saw TLS")
+    service.close()
+
+
+@both_ways
+def test_tls_on_both_sides(server, tls_dovecot, pki, mode):
+    account, port = tls_dovecot.account(), free_port()
+    backend_port = tls_dovecot.imaps_port if mode == "on" else tls_dovecot.imap_port
+    service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=backend_port))
+    server(f"auth_http 127.0.0.1:{service.port}/; proxy_ssl {mode}; {trusting(pki)} "
+           f"ssl_certificate {pki.server.path}; ssl_certificate_key {pki.server.key_path}; "
+           f"server {{ listen 127.0.0.1:{port} ssl; protocol imap; }}", [port])
+    client = imaplib.IMAP4_SSL("localhost", port, ssl_context=ssl.create_default_context(cafile=pki.authority.path), timeout=20)
+    client.login(account.name, account.password)
+    text = b"Subject: big\r\n\r\n" + b"0123456789abcdef" * 655360
+    assert client.append("INBOX", None, None, text)[0] == "OK"
+    client.select()
+    assert client.fetch("4", "(BODY.PEEK[])")[1][0][1] == text
+    client.logout()
+    service.close()
+
+
+def test_postfix_is_reached_with_starttls(server, postfix, pki):
+    """Its certificate is its own: any will do here."""
+    port = free_port()
+    service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=postfix.port))
+    proxy = server(f"auth_http 127.0.0.1:{service.port}/; proxy_ssl starttls; proxy_ssl_verify off; smtp_auth none; xclient off; "
+                   f"server {{ listen 127.0.0.1:{port}; protocol smtp; }}", [port])
+    client = smtplib.SMTP("127.0.0.1", port, timeout=20)
+    client.helo("client.test")
+    code, _ = client.mail("ann@example.test")
+    assert code == 250
+    code, text = client.rcpt("inbox@example.test")
+    if code == 451:  # this Postfix has no TLS: then nothing may go on in clear
+        assert proxy.log_lines("upstream does not offer STARTTLS")
+    else:
+        assert code == 250
+    client.close()
+    service.close()
+
+
+@pytest.mark.parametrize("fields, at_once", [("ssl=any-cert", True), ("starttls=any-cert", False), ("ssl=yes", True), ("starttls=yes", False)])
+def test_a_users_file_says_it_as_dovecot_does(server, tls_dovecot, pki, folder, fields, at_once):
+    account, port = tls_dovecot.account(), free_port()
+    backend_port = tls_dovecot.imaps_port if at_once else tls_dovecot.imap_port
+    with open(f"{folder}/users", "w") as out:
+        out.write(f"{account.name}:{{PLAIN}}{account.password}::::::host=127.0.0.1 port={backend_port} {fields}\n")
+    proxy = server(f"auth_file {folder}/users; server {{ listen 127.0.0.1:{port}; protocol imap; }}", [port])
+
+    def log_in():
+        client = imaplib.IMAP4("127.0.0.1", port, timeout=20)
+        client.login(account.name, account.password)
+        assert client.select() == ("OK", [b"3"])
+    if "any-cert" in fields:
+        log_in()
+        return
+    with pytest.raises(imaplib.IMAP4.error):  # the system's authorities don't know ours
+        log_in()
+    wait_until(lambda: proxy.log_lines("upstream SSL certificate verify error"), "the log says why")
+    proxy.write(f"auth_file {folder}/users; proxy_ssl_trusted_certificate {pki.authority.path}; "
+                f"server {{ listen 127.0.0.1:{port}; protocol imap; }}")
+    old = proxy.workers()
+    assert proxy.run("-s", "reload").returncode == 0
+    wait_until(lambda: proxy.workers() and not set(old) & set(proxy.workers()), "a new worker")
+    log_in()
+
+
+# Certificates that are not good enough: nothing is said to their servers
+
+
+def bad_certificates(pki):
+    return {
+        "wrong name": (pki.wrong_name, "", r'upstream SSL certificate does not match "mail.test"'),
+        "expired": (pki.expired, "", r"upstream SSL certificate verify error: \(10:certificate has expired\)"),
+        "not yet valid": (pki.not_yet, "", r"upstream SSL certificate verify error: \(9:certificate is not yet valid\)"),
+        "self-signed": (pki.self_signed, "", r"upstream SSL certificate verify error: \(18:self-signed certificate\)"),
+        "unknown authority": (pki.unknown, "", r"upstream SSL certificate verify error: \(2[01]:.*\)"),
+        "revoked": (pki.revoked, f"proxy_ssl_crl {pki.crl};", r"upstream SSL certificate verify error: \(23:certificate revoked\)"),
+    }
+
+
+@pytest.mark.parametrize("case", ["wrong name", "expired", "not yet valid", "self-signed", "unknown authority", "revoked"])
+@both_ways
+@every_protocol
+def test_a_bad_certificate_gets_no_credentials(front, backend, pki, protocol, mode, case):
+    certificate, directives, said = bad_certificates(pki)[case]
+    other = backend(protocol, certificate, at_once=mode == "on")
+    proxy = front(protocol, other.port, f"proxy_ssl {mode}; {trusting(pki, directives)}")
+    assert proxy.log_in() == FAILED[protocol]
+    proxy.logged(r"\[error\] .*" + said + r" while SSL handshaking to upstream, client: .*upstream: 127.0.0.1:")
+    visit = other.visits[0]
+    assert visit.ended.wait(10)
+    assert all(text not in visit.heard() for text in (b"bob", PASSWORD.encode(), b"AUTH", b"LOGIN"))
+    assert PASSWORD not in proxy.proxy.log()
+
+
+@pytest.mark.parametrize("options, directives", [
+    ({"version": ssl.TLSVersion.TLSv1_1}, ""),
+    ({"ciphers": "AES128-SHA", "version": ssl.TLSVersion.TLSv1_2}, "proxy_ssl_ciphers ECDHE+AESGCM;"),
+    ({"version": ssl.TLSVersion.TLSv1_2}, "proxy_ssl_protocols TLSv1.3;")])
+@both_ways
+def test_a_weak_server_gets_no_credentials(front, backend, pki, mode, options, directives):
+    other = backend("imap", pki.server_rsa, at_once=mode == "on", **options)
+    proxy = front("imap", other.port, f"proxy_ssl {mode}; {trusting(pki, directives)}")
+    assert proxy.log_in() == FAILED["imap"]
+    proxy.logged(r"\[error\] .*SSL_do_handshake\(\) failed \(SSL: .* while SSL handshaking to upstream")
+    assert other.visits[0].ended.wait(10) and b"bob" not in other.visits[0].heard()
+
+
+@both_ways
+@every_protocol
+def test_a_good_one_is_logged_in_to_under_tls_only(front, backend, pki, protocol, mode):
+    other = backend(protocol, pki.server, at_once=mode == "on")
+    proxy = front(protocol, other.port, f"proxy_ssl {mode}; {trusting(pki)}")
+    assert proxy.log_in().startswith(ACCEPTED[protocol])
+    visit = other.visits[0]
+    in_clear = b"".join(line for secure, line in visit.lines if not secure)
+    assert b"bob" not in in_clear and PASSWORD.encode() not in in_clear and b"AUTH" not in in_clear
+    wanted = b"AGJvYg" if protocol == "smtp" else PASSWORD.encode()
+    assert any(secure and wanted in line for secure, line in visit.lines)
+
+
+# Servers that lie
+
+
+@every_protocol
+@pytest.mark.parametrize("case", ["not offered", "refused", "more behind it", "stalls", "closes", "preauth"])
+def test_a_server_without_proper_starttls_gets_no_credentials(front, backend, pki, protocol, case):
+    accepted = {"imap": b"a OK begin\r\n", "pop3": b"+OK\r\n", "smtp": b"220 begin\r\n"}[protocol]
+    injected = {"imap": b"* OK injected\r\na OK injected\r\n", "pop3": b"+OK injected\r\n", "smtp": b"250 injected\r\n"}[protocol]
+    refused = {"imap": b"a NO not now\r\n", "pop3": b"-ERR not now\r\n", "smtp": b"454 not now\r\n"}[protocol]
+    options, said = {
+        "not offered": ({"starttls": None}, "upstream"),
+        "refused": ({"starttls": refused}, "upstream"),
+        "more behind it": ({"starttls": (accepted, injected)}, "upstream"),
+        "stalls": ({"stall": True}, r"upstream timed out \(110: Connection timed out\) while SSL handshaking to upstream"),
+        "closes": ({"close": True}, "while SSL handshaking to upstream"),
+        "preauth": ({"greeting": {"imap": b"* PREAUTH you are root\r\n", "pop3": b"-ERR go away\r\n", "smtp": b"554 no\r\n"}[protocol]},
+                    "upstream sent invalid response"),
+    }[case]
+    other = backend(protocol, pki.server, **options)
+    proxy = front(protocol, other.port, f"proxy_ssl starttls; {trusting(pki)}")
+    assert proxy.log_in() == FAILED[protocol]
+    proxy.logged(said)
+    visit = other.visits[0]
+    assert visit.ended.wait(10)
+    assert b"bob" not in visit.heard() and PASSWORD.encode() not in visit.heard() and b"AUTH" not in visit.heard()
+    assert "injected" not in str(proxy.service.requests())
+
+
+# Details
+
+
+def test_the_server_is_asked_for_by_name_only_where_that_is_written(front, backend, pki):
+    asked = []
+    for directives in ("", "proxy_ssl_server_name on;"):
+        other = backend("imap", pki.server, at_once=True)
+        front("imap", other.port, f"proxy_ssl on; {trusting(pki, directives)}").log_in()
+        asked.append(other.visits[0].server_name)
+    assert asked == [None, "mail.test"]
+
+
+def test_our_own_certificate_is_shown(front, backend, pki):
+    other = backend("imap", pki.server, at_once=True, authority=pki.authority)
+    front("imap", other.port, f"proxy_ssl on; {trusting(pki)} proxy_ssl_certificate {pki.client.path}; "
+          f"proxy_ssl_certificate_key {pki.client.encrypted_key('open sesame')}; proxy_ssl_password_file {phrase(pki)};").log_in()
+    assert (("commonName", "bob x"),) in other.visits[0].client_certificate["subject"]
+
+
+def phrase(pki):
+    path = f"{pki.folder}/phrase"
+    with open(path, "w") as out:
+        out.write("open sesame\n")
+    return path
+
+
+@pytest.mark.parametrize("directives, expected", [("", [False, True]), ("proxy_ssl_session_reuse off;", [False, False])])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed(front, backend, pki, directives, expected, version):
+    other = backend("imap", pki.server, at_once=True, version=version)
+    proxy = front("imap", other.port, f"proxy_ssl on; {trusting(pki, directives)}")
+    for _ in range(2):
+        assert proxy.log_in().startswith(b"a OK")
+        assert other.visits[-1].ended.wait(10)
+    assert [visit.resumed for visit in other.visits] == expected
+
+
+def test_a_session_made_without_looking_is_no_proof(server, backend, pki):
+    """One service sends two users to the same server: for one of them any certificate will do."""
+    other = backend("imap", pki.expired, at_once=True)
+    port = free_port()
+    proxy = server(f"auth_file {pki.folder}/two; proxy_ssl_trusted_certificate {pki.authority.path}; proxy_ssl_name mail.test; "
+                   f"server {{ listen 127.0.0.1:{port}; protocol imap; }}", [port], start=False)
+    with open(f"{pki.folder}/two", "w") as out:
+        for name, fields in (("lax", "ssl=any-cert"), ("strict", "ssl=yes")):
+            out.write(f"{name}:{{PLAIN}}x::::::host=127.0.0.1 port={other.port} {fields}\n")
+    proxy.start()
+    said = {}
+    for name in ("lax", "strict"):
+        with connect(port) as client:
+            lines = client.makefile("rb")
+            lines.readline()
+            client.sendall(f"a LOGIN {name} x\r\n".encode())
+            said[name] = lines.readline()
+    assert said == {"lax": b"a OK backend knows you\r\n", "strict": FAILED["imap"]}
+    assert b"strict" not in other.visits[1].heard()
+
+
+@pytest.mark.parametrize("configured", ["off", "on", "starttls"])
+@pytest.mark.parametrize("answered", ["off", "on", "starttls", "STARTTLS"])
+def test_the_service_may_say_it_for_each_user(front, backend, pki, configured, answered):
+    other = backend("imap", pki.wrong_name, at_once=answered == "on")
+    proxy = front("imap", other.port, f"proxy_ssl {configured}; {trusting(pki)}", Auth_Server_SSL=answered,
+                  Auth_Server_Name="elsewhere.test")
+    assert proxy.log_in().startswith(b"a OK")
+    assert other.visits[0].handshake == (None if answered == "off" else "done")
+
+
+def test_an_unknown_word_of_the_service_is_no_licence(front, backend, pki):
+    other = backend("imap", pki.server)
+    proxy = front("imap", other.port, "", Auth_Server_SSL="yes")
+    assert proxy.log_in() == FAILED["imap"]
+    proxy.logged(r'\[error\] .*auth http server 127.0.0.1:\d+ sent invalid server ssl:"yes"')
+    assert other.visits == []

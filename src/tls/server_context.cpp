@@ -152,7 +152,7 @@ config::Checked ServerContext::configure(Loading& loading)
                                      SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_SINGLE_DH_USE |
                                      SSL_OP_SINGLE_ECDH_USE);
     if (settings_.prefer_server_ciphers) {
-        SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
+        SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     }
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

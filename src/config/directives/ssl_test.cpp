@@ -16,7 +16,7 @@ TEST_F(SslTest, Defaults)
     EXPECT_EQ(ssl.password_file, Written{});
     EXPECT_EQ(ssl.protocols.names, (Strings{"TLSv1.2", "TLSv1.3"}));
     EXPECT_EQ(ssl.ciphers.text, "HIGH:!aNULL:!MD5");
-    EXPECT_FALSE(ssl.prefer_server_ciphers);
+    EXPECT_TRUE(ssl.prefer_server_ciphers);
     EXPECT_EQ(ssl.ecdh_curve.text, "auto");
     EXPECT_EQ(ssl.dhparam, Written{});
     EXPECT_EQ(ssl.session_cache, SslSessionCache{});
@@ -135,7 +135,7 @@ TEST_F(SslTest, ListsOfAServerReplaceThoseOfMail)
 TEST_F(SslTest, FlagsNumbersAndWords)
 {
     EXPECT_FALSE(server("ssl_session_tickets OFF;").ssl.session_tickets);
-    EXPECT_TRUE(server("ssl_prefer_server_ciphers on;").ssl.prefer_server_ciphers);
+    EXPECT_FALSE(server("ssl_prefer_server_ciphers off;").ssl.prefer_server_ciphers);
     EXPECT_TRUE(server("auth_http_pass_client_cert on;").auth_http_pass_client_cert);
     EXPECT_EQ(server_error("ssl_session_tickets maybe;"),
               "invalid value \"maybe\" in \"ssl_session_tickets\" directive, it must be \"on\" or "

@@ -176,11 +176,12 @@ private:
         }
         for (const std::string& name : server.names) {
             if (!is_for(*context.get(), name)) {
-                loading_.warn(server.ssl.pairs.front().certificate.where,
-                              fmt::format("certificate \"{}\" is not for \"{}\", a \"server_name\" "
-                                          "of the server in {}",
-                                          shown_name(server.ssl.pairs.front().certificate.text),
-                                          name, server.where.text()));
+                const config::Written& file = server.ssl.pairs.front().certificate;
+                loading_.warn(
+                    file.where,
+                    fmt::format("certificate \"{}\" is not for \"{}\", the \"server_name\" "
+                                "of a server",
+                                shown_name(file.text), name));
             }
         }
     }

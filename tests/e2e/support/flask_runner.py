@@ -1,13 +1,13 @@
 """Runs the guide's authentication server as it is, under Flask. Only where the mail servers are comes
 from outside: the addresses in the program are examples.
 
-Usage: flask_runner.py PROGRAM PORT BACKEND_ADDRESS IMAP_PORT POP3_PORT SMTP_PORT"""
+Usage: flask_runner.py PROGRAM PORT BACKEND_ADDRESS IMAP_PORT POP3_PORT SMTP_PORT [CERTIFICATE KEY]"""
 
 import importlib.util
 import sys
 
 
-def main(program, port, address, imap, pop3, smtp):
+def main(program, port, address, imap, pop3, smtp, *certificate):
     spec = importlib.util.spec_from_file_location("auth_server", program)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -21,7 +21,7 @@ def main(program, port, address, imap, pop3, smtp):
             response.headers["Auth-Server"] = address
         return response
 
-    module.app.run(port=int(port))
+    module.app.run(port=int(port), ssl_context=certificate or None)
 
 
 if __name__ == "__main__":

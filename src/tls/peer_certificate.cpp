@@ -27,11 +27,14 @@ std::string name_text(const X509_NAME* name)
     return X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) >= 0 ? content(out) : "";
 }
 
+// OpenSSL breaks endless numbers into lines, with "\\" at the end of each: on one line here.
 std::string serial_text(const X509* certificate)
 {
     const BioPtr out(BIO_new(BIO_s_mem()));
     i2a_ASN1_INTEGER(out.get(), X509_get0_serialNumber(certificate));
-    return content(out);
+    std::string text = content(out);
+    std::erase_if(text, [](char c) { return c == '\\' || c == '\n'; });
+    return text;
 }
 
 std::string fingerprint_text(const X509* certificate)

@@ -15,6 +15,8 @@ class Commands:
         mailbox = f"curl -u {alice}:{alice_password} 'imap://127.0.0.1:{ports['imap']}/INBOX;MAILINDEX="
         self._imap = f"{mailbox}1'"
         self._arrived = f"{mailbox}4'"
+        self._imaps = (f"curl --insecure -u {alice}:{alice_password} "
+                       f"'imaps://127.0.0.1:{ports['imaps']}/INBOX;MAILINDEX=2'")
         self._pop3 = f"curl -u {bob}:{bob_password} pop3://127.0.0.1:{ports['pop3']}"
         self._smtp = (
             rf"printf 'From: {bob}\r\nTo: {alice}\r\nSubject: Hello\r\n\r\nHi Alice!\r\n' |" "\n"
@@ -26,6 +28,9 @@ class Commands:
   # IMAP: the first message in Alice's mailbox
   {self._imap}
 
+  # IMAP under TLS: the second one; "--insecure" as Postern has made its certificate itself
+  {self._imaps}
+
   # POP3: the messages in Bob's mailbox, with their sizes
   {self._pop3}
 
@@ -36,6 +41,7 @@ class Commands:
     def check(self):
         """Runs what is printed, as a shell would, and looks at the answers."""
         self._expect("IMAP: Alice's first message", self._imap, "Subject: Welcome")
+        self._expect("IMAP under TLS: her second message", self._imaps, "Subject: ")
         self._expect("POP3: Bob's messages", self._pop3, "\n3 ")
         self._expect("SMTP: Bob writes to Alice", self._smtp, "")
         self._expect("IMAP: it has arrived", self._arrived, "Hi Alice!", ARRIVAL_SECONDS)

@@ -8,7 +8,7 @@ import subprocess
 from .programs import Failed, Program, free_ports, unprivileged_account
 
 # As they are written in conf/examples/demo.conf.
-PORTS = {"imap": 8143, "pop3": 8110, "smtp": 8587}
+PORTS = {"imap": 8143, "pop3": 8110, "smtp": 8587, "imaps": 8993}
 BACKEND_PORTS = {"imap": 10143, "pop3": 10110, "smtp": 10587}
 
 

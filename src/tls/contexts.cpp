@@ -161,11 +161,16 @@ private:
         const auto listen = std::ranges::find_if(server.listens, &config::Listen::ssl);
         const bool has_listen = listen != server.listens.end();
         const config::Location& where = has_listen ? listen->where : server.starttls_where;
-        loading_.warnings.push_back(
-            {LogLevel::warn,
-             fmt::format("no \"ssl_certificate\" is defined for the \"{}\" directive in {}, a "
-                         "self-signed certificate for \"{}\" is used, which clients will warn of",
-                         has_listen ? "listen ... ssl" : "starttls", where.text(), name)});
+        const config::Warning warning{
+            LogLevel::warn,
+            fmt::format("no \"ssl_certificate\" is defined for the \"{}\" directive in {}, a "
+                        "self-signed certificate for \"{}\" is used, which clients will warn of",
+                        has_listen ? "listen ... ssl" : "starttls", where.text(), name)};
+        // Servers that inherit it have one line in common.
+        if (std::ranges::find(loading_.warnings, warning.text, &config::Warning::text) ==
+            loading_.warnings.end()) {
+            loading_.warnings.push_back(warning);
+        }
     }
 
     // What a client asks for must stand in the certificate that it is shown.

@@ -63,9 +63,9 @@ class Demo:
         return self._output.read_text()
 
     def commands(self):
-        """The three to paste: a line each, but for what ends in a pipe."""
+        """The four to paste: a line each, but for what ends in a pipe."""
         lines = re.findall(r"^  (?:curl|printf).*(?:(?<=\|)\n.*)?$", self.output(), re.MULTILINE)
-        assert len(lines) == 3, self.output()
+        assert len(lines) == 4, self.output()
         return lines
 
     def paste(self, command):
@@ -103,7 +103,8 @@ def demo(tmp_path):
 
 
 def test_what_it_prints_can_be_pasted(demo):
-    imap, pop3, smtp = demo.commands()
+    imap, imaps, pop3, smtp = demo.commands()
+    assert "Subject: " in demo.paste(imaps)
     assert "Subject: Welcome" in demo.paste(imap)
     assert len(re.findall(r"^\d+ \d+\r?$", demo.paste(pop3), re.MULTILINE)) == 3
     demo.paste(smtp)
@@ -127,7 +128,7 @@ def test_a_signal_stops_and_removes_everything(demo, name):
 
 def test_clients_that_stay_do_not_hold_it_up(demo):
     """Neither one that Postern relays, nor one that Dovecot itself talks to."""
-    imap, _, _ = demo.commands()
+    imap, *_ = demo.commands()
     user, password = re.search(r"-u (\S+?):(\S+)", imap).groups()
     behind = re.search(r"imap-login.*?port = (\d+)", (demo.folder / "dovecot/dovecot.conf").read_text(),
                        re.DOTALL)[1]
@@ -209,7 +210,7 @@ def test_check_pastes_the_commands_itself(tmp_path):
     run = run_to_the_end(checkout(tmp_path), "--check", postern_binary())
     assert run.returncode == 0, run.stdout + run.stderr
     assert [line.split()[:2] for line in run.stdout.splitlines()] == [
-        ["ok", "IMAP:"], ["ok", "POP3:"], ["ok", "SMTP:"], ["ok", "IMAP:"]]
+        ["ok", "IMAP:"], ["ok", "IMAP"], ["ok", "POP3:"], ["ok", "SMTP:"], ["ok", "IMAP:"]]
 
 
 def test_check_fails_if_no_mail_can_be_sent(tmp_path):

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from support.certificates import Authority
 from support.ports import free_port
 from support.proxy import NGINX, ROOT, postern_binary
 
@@ -20,7 +21,7 @@ WARNINGS = {"examples/shared-nginx.conf": ['"http" block is skipped'],
                                    'no "ssl_certificate" is defined for the "starttls" directive']}
 
 
-PROTOCOLS = {"143": "imap", "110": "pop3", "25": "smtp", "587": "smtp"}
+PROTOCOLS = {"143": "imap", "993": "imap", "110": "pop3", "25": "smtp", "587": "smtp", "465": "smtp"}
 
 
 def is_ours(port):
@@ -35,15 +36,18 @@ def is_ours(port):
 
 def with_ports_of_ours(text):
     """`-t` tries the ports, so those that a test may not have, or somebody else has, become others."""
+    others = {}  # servers that share a port go on sharing it
+
     def replace(found):
-        address, port, rest = found.groups()
+        address, port, ssl, rest = found.groups()
         if is_ours(port):
             return found[0]
         said = port not in PROTOCOLS or re.search(r"^ *protocol ", rest, re.MULTILINE)
         protocol = "" if said else f" protocol {PROTOCOLS[port]};"
-        return f"listen {address}{free_port()};{protocol}{rest}"
+        other = others.setdefault(port, free_port())
+        return f"listen {address}{other}{ssl};{protocol}{rest}"
 
-    return re.sub(r"\blisten ((?:[\d.]+:)?)(\d+);([^}]*)", replace, text)
+    return re.sub(r"\blisten ((?:[\d.]+:)?)(\d+)( ssl|);([^}]*)", replace, text)
 
 
 def without_root(lines):
@@ -53,7 +57,7 @@ def without_root(lines):
 
 @pytest.fixture
 def installed(folder):
-    """A prefix as `make install` makes it: installed(example) puts one there and makes its users."""
+    """A prefix as `make install` makes it: installed(example) puts one there and makes its users and certificates."""
     prefix = pathlib.Path(folder)
 
     def install(example):
@@ -68,6 +72,9 @@ def installed(folder):
             made = subprocess.run([postern_binary(), "passwd", "alice"], input="wonderland\n",
                                   capture_output=True, text=True, check=True)
             (prefix / "conf" / name).write_text(made.stdout)
+        authority = Authority(prefix / "conf", "our-ca")
+        for name in set(re.findall(r"^ *ssl_certificate +(\S+)\.pem;", text, re.MULTILINE)):
+            authority.issue(name, hosts=(f"mail.{name}", f"imap.{name}", f"*.mail.{name}"))
         return file
 
     return install
@@ -80,7 +87,7 @@ def check(program, file):
 
 def test_there_are_examples():
     assert {"postern.conf", "examples/auth_file.conf", "examples/auth_http.conf", "examples/demo.conf",
-            "examples/shared-nginx.conf"} <= set(EXAMPLES)
+            "examples/shared-nginx.conf", "examples/tls.conf"} <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

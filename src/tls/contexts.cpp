@@ -216,12 +216,11 @@ private:
 
     Expected<const ClientContext*> client_context(const config::ClientSsl& settings)
     {
-        if (settings.protocols.names.empty())
-            for (const auto& known : parts_.clients) {
-                if (known->settings() == settings) {
-                    return known.get();
-                }
+        for (const auto& known : parts_.clients) {
+            if (known->settings() == settings) {
+                return known.get();
             }
+        }
         auto made = ClientContext::load(settings, loading_);
         if (!made) {
             return std::unexpected(std::move(made.error()));

@@ -97,25 +97,39 @@ std::expected<KeyPtr, config::Error> from_engine(const config::Written& key)
     return loaded;
 }
 
-std::expected<KeyPtr, config::Error> from_store(const config::Written& key, const Phrases& phrases)
+// Null, with OpenSSL's errors, if there is none or the phrase doesn't open it.
+KeyPtr load_from_store(const std::string& uri, const Secret* phrase)
 {
-    const std::string uri = key.text.substr(std::strlen("store:"));
     const std::unique_ptr<UI_METHOD, decltype(&UI_destroy_method)> ask(
         UI_UTIL_wrap_read_pem_callback(give_phrase, 0), UI_destroy_method);
-    const Secret* const phrase = phrases.empty() ? nullptr : &phrases.front();
     const std::unique_ptr<OSSL_STORE_CTX, decltype(&OSSL_STORE_close)> store(
         OSSL_STORE_open(uri.c_str(), ask.get(), const_cast<Secret*>(phrase), nullptr, nullptr),
         OSSL_STORE_close);
     if (!store || OSSL_STORE_expect(store.get(), OSSL_STORE_INFO_PKEY) != 1) {
-        return failed(key, "OSSL_STORE_open() failed");
+        return nullptr;
     }
     while (OSSL_STORE_eof(store.get()) == 0) {
         const std::unique_ptr<OSSL_STORE_INFO, decltype(&OSSL_STORE_INFO_free)> info(
             OSSL_STORE_load(store.get()), OSSL_STORE_INFO_free);
         if (info && OSSL_STORE_INFO_get_type(info.get()) == OSSL_STORE_INFO_PKEY) {
+            ERR_clear_error();
             return KeyPtr(OSSL_STORE_INFO_get1_PKEY(info.get()));
         }
     }
+    return nullptr;
+}
+
+std::expected<KeyPtr, config::Error> from_store(const config::Written& key, const Phrases& phrases)
+{
+    const std::string uri = key.text.substr(std::strlen("store:"));
+    std::size_t tried = 0;
+    do {
+        ERR_clear_error();
+        const Secret* const phrase = tried < phrases.size() ? &phrases[tried] : nullptr;
+        if (KeyPtr loaded = load_from_store(uri, phrase)) {
+            return loaded;
+        }
+    } while (++tried < phrases.size());
     return failed(key, "OSSL_STORE_load() failed");
 }
 

@@ -88,6 +88,16 @@ int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chose
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+// How much the session cache of a context can do for all that begin with it: OpenSSL asks that one
+// and no other, even for connections that went over to another context.
+int cache_rank(const Acceptor::Server& server)
+{
+    const long mode = SSL_CTX_get_session_cache_mode(server.context->get());
+    return (mode & SSL_SESS_CACHE_SERVER) == 0        ? 0
+           : (mode & SSL_SESS_CACHE_NO_INTERNAL) != 0 ? 1
+                                                      : 2;
+}
+
 }  // namespace
 
 Acceptor::Acceptor(std::vector<Server> servers, config::Protocol protocol)
@@ -102,6 +112,7 @@ Acceptor::Acceptor(std::vector<Server> servers, config::Protocol protocol)
             }
         }
     }
+    base_ = std::ranges::max_element(servers_, {}, cache_rank)->context;  // the first of several
 }
 
 void Acceptor::prepare(ssl_ctx_st* context)
@@ -113,8 +124,8 @@ void Acceptor::prepare(ssl_ctx_st* context)
 SslPtr Acceptor::accept() const
 {
     const Server& first = servers_.front();
-    SslPtr ssl(SSL_new(first.context->get()));
-    if (!ssl) {
+    SslPtr ssl(SSL_new(base_->get()));
+    if (!ssl || (base_ != first.context && !first.context->take_over(ssl.get()))) {
         throw std::bad_alloc();
     }
     SSL_set_ex_data(ssl.get(), acceptor_index(), const_cast<Acceptor*>(this));

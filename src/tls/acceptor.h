@@ -49,6 +49,7 @@ public:
 private:
     std::vector<Server> servers_;
     config::Protocol protocol_;
+    const ServerContext* base_ = nullptr;  // what connections begin with
     std::unordered_map<std::string, std::size_t> exact_;
     std::unordered_map<std::string, std::size_t> below_;  // "example.com" of "*.example.com"
 };

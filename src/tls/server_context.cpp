@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "tls/acceptor.h"
@@ -18,6 +19,24 @@ std::unexpected<config::Error> failed(const config::Location& where, std::string
     return std::unexpected(config::Error::at(where, std::string(what) + take_errors()));
 }
 
+// OpenSSL's own, for who is content with them.
+constexpr const char* kUsualGroups = "X25519:P-256:X448:P-521:P-384";
+
+// Those of TLS 1.3 that a context has.
+std::string ciphersuites_of(const SSL_CTX* context)
+{
+    std::string names;
+    const STACK_OF(SSL_CIPHER)* const all = SSL_CTX_get_ciphers(context);
+    for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
+        const char* const name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(all, i));
+        if (std::string_view(name).starts_with("TLS_")) {
+            names += names.empty() ? "" : ":";
+            names += name;
+        }
+    }
+    return names;
+}
+
 // The handshake goes on whatever the certificate is: the client is told in its protocol's words.
 int accept_any_certificate(int, X509_STORE_CTX*)
 {
@@ -25,6 +44,30 @@ int accept_any_certificate(int, X509_STORE_CTX*)
 }
 
 // Sessions in a zone that workers share.
+
+// OpenSSL takes the lifetime from the context that a connection began with.
+int set_lifetime(SSL* ssl, void*)
+{
+    SSL_SESSION_set_timeout(SSL_get_session(ssl), SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl)));
+    return 1;
+}
+
+// OpenSSL gives a session of TLS 1.3 its whole lifetime again each time that it is resumed: a
+// client whose certificate was revoked meanwhile could come back forever.
+void age_session(const SSL* ssl, int where, int)
+{
+    if (where != SSL_CB_ACCEPT_LOOP || SSL_version(ssl) < TLS1_3_VERSION ||
+        SSL_session_reused(ssl) != 1) {
+        return;
+    }
+    SSL_SESSION* const session = SSL_get_session(ssl);
+    const long now = static_cast<long>(std::time(nullptr));
+    const long age = now - SSL_SESSION_get_time(session);
+    if (age > 0) {
+        SSL_SESSION_set_time(session, now);
+        SSL_SESSION_set_timeout(session, std::max(0L, SSL_SESSION_get_timeout(session) - age));
+    }
+}
 
 int zone_index()
 {
@@ -176,6 +219,7 @@ config::Checked ServerContext::configure(Loading& loading)
         !done) {
         return done;
     }
+    ciphersuites_ = ciphersuites_of(context);
     Acceptor::prepare(context);
     keep_sessions();
     bind_sessions();
@@ -257,6 +301,8 @@ void ServerContext::keep_sessions()
     SSL_CTX* const context = context_.get();
     const config::SslSessionCache& cache = settings_.session_cache;
     SSL_CTX_set_timeout(context, settings_.session_timeout.count());
+    SSL_CTX_set_cert_cb(context, set_lifetime, nullptr);
+    SSL_CTX_set_info_callback(context, age_session);
     long mode = SSL_SESS_CACHE_SERVER;
     if (cache.own != Own::builtin) {
         mode |= SSL_SESS_CACHE_NO_INTERNAL;
@@ -332,9 +378,12 @@ bool ServerContext::take_over(ssl_st* ssl) const
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), SSL_CTX_get_verify_callback(context));
     SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
     SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context));
+    // Those of the first context would stay, and there is no way back to "none set".
     const std::string& curves = settings_.ecdh_curve.text;
-    if (!curves.empty() && curves != "auto") {
-        SSL_set1_groups_list(ssl, curves.c_str());
+    const bool is_auto = curves.empty() || curves == "auto";
+    if (SSL_set1_groups_list(ssl, is_auto ? kUsualGroups : curves.c_str()) != 1 ||
+        SSL_set_ciphersuites(ssl, ciphersuites_.c_str()) != 1) {
+        return false;
     }
     return apply_commands(*ssl, settings_.conf_commands, directory_);
 }

@@ -48,6 +48,7 @@ private:
     Shared shared_;
     std::string directory_;
     SslContextPtr context_;
+    std::string ciphersuites_;  // of TLS 1.3
 };
 
 }  // namespace postern::tls

@@ -48,6 +48,11 @@ def check(project):
             yield from _grammar(project, path)
 
 
+def is_testing(path):
+    """Is this a header for tests: testing.h, testing_WHAT.h?"""
+    return fnmatch.fnmatchcase(path, "*/testing.h") or fnmatch.fnmatchcase(path, "*/testing_*.h")
+
+
 def _includes(project, path, folders):
     folder = folder_of(path)
     if folder and folder not in folders:
@@ -55,7 +60,7 @@ def _includes(project, path, folders):
         return
     for line, name, quoted in project.includes(path):
         if name.startswith(("gtest/", "gmock/")):
-            if not is_test(path) and not path.endswith("/testing.h"):
+            if not is_test(path) and not is_testing(path):
                 yield path, line, f"only tests include {name}"
         elif quoted and name not in COMMON:
             target = name.split("/")[0] if "/" in name else ""
@@ -66,7 +71,7 @@ def _includes(project, path, folders):
                     yield path, line, f"main.cpp may not include {name}"
             elif target != folder and folder and target not in folders[folder]:
                 yield path, line, f"{folder} may not include {target} ({name})"
-            elif name.endswith("/testing.h") and not is_test(path) and not path.endswith("/testing.h"):
+            elif is_testing(name) and not is_test(path) and not is_testing(path):
                 yield path, line, f"only tests include {name}"
 
 

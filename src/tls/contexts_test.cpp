@@ -223,8 +223,8 @@ TEST_F(ContextsTest, AServersNameThatItsCertificateLacksIsWarnedOf)
     ASSERT_EQ(warnings.size(), 1u);
     EXPECT_EQ(warnings[0].text,
               "certificate \"" + folder.path() +
-                  "cert.pem\" is not for \"c.example.com\", a \"server_name\" of the server in "
-                  "postern.conf:100 in postern.conf:11");
+                  "cert.pem\" is not for \"c.example.com\", the \"server_name\" of a server in "
+                  "postern.conf:11");
 }
 
 TEST_F(ContextsTest, AReloadKeepsTicketsAndTheZonesOfTheSameSize)

@@ -154,6 +154,23 @@ TEST_F(AcceptorTest, EachServerHasItsCiphersCurvesAndCommands)
     EXPECT_TRUE(visitor.visit(site, "usual"));
 }
 
+TEST_F(AcceptorTest, FilesThatCommandsNameAreReadOnlyOnce)  // a worker may not read keys
+{
+    ASSERT_TRUE(site.add({"first"}));
+    ASSERT_TRUE(site.add({"second"}, [&](MailServer& server) {
+        server.ssl.pairs.clear();
+        pair_of(site.folder, "command", issue({.common_name = "by command"}));
+        server.ssl.conf_commands = {{"Certificate", written("command.pem")},
+                                    {"PrivateKey", written("command.key")},
+                                    {"MaxProtocol", written("TLSv1.2")}};
+    })) << site.error;
+    std::filesystem::remove(site.folder.path() + "command.pem");
+    std::filesystem::remove(site.folder.path() + "command.key");
+    ASSERT_TRUE(visitor.visit(site, "second"));
+    EXPECT_EQ(visitor.common_name(), "by command");
+    EXPECT_EQ(SSL_version(visitor.client()), TLS1_2_VERSION);
+}
+
 TEST_F(AcceptorTest, EachServerHasItsViewOfClientCertificates)
 {
     const Issued authority = make_authority();

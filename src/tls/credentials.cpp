@@ -104,13 +104,15 @@ public:
 
     bool run(const config::SslCommand& command, const std::string& directory) const
     {
-        const char* const name = command.name.c_str();
-        const int type = SSL_CONF_cmd_value_type(conf_, name);
         const std::string& text = command.value.text;
-        const bool is_path = type == SSL_CONF_TYPE_FILE || type == SSL_CONF_TYPE_DIR;
         const std::string value =
-            is_path ? (std::filesystem::path(directory) / text).string() : text;
-        return SSL_CONF_cmd(conf_, name, value.c_str()) > 0;
+            names_path(command) ? (std::filesystem::path(directory) / text).string() : text;
+        return SSL_CONF_cmd(conf_, command.name.c_str(), value.c_str()) > 0;
+    }
+    bool names_path(const config::SslCommand& command) const
+    {
+        const int type = SSL_CONF_cmd_value_type(conf_, command.name.c_str());
+        return type == SSL_CONF_TYPE_FILE || type == SSL_CONF_TYPE_DIR;
     }
     SSL_CONF_CTX* get() const { return conf_; }
 
@@ -264,17 +266,17 @@ config::Checked apply_commands(ssl_ctx_st& context, const std::vector<config::Ss
     return {};
 }
 
-bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands,
-                    const std::string& directory)
+bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands)
 {
     if (commands.empty()) {
         return true;
     }
     const Commands conf(Role::server);
     SSL_CONF_CTX_set_ssl(conf.get(), &ssl);
-    return std::ranges::all_of(commands,
-                               [&](const auto& command) { return conf.run(command, directory); }) &&
-           SSL_CONF_CTX_finish(conf.get()) == 1;
+    const auto applies = [&](const config::SslCommand& command) {
+        return conf.names_path(command) || conf.run(command, "");
+    };
+    return std::ranges::all_of(commands, applies) && SSL_CONF_CTX_finish(conf.get()) == 1;
 }
 
 std::string_view shown_name(std::string_view name)

@@ -39,9 +39,9 @@ config::Checked set_ciphers(ssl_ctx_st& context, const config::Written& ciphers)
 enum class Role : unsigned char { server, client };
 config::Checked apply_commands(ssl_ctx_st& context, const std::vector<config::SslCommand>& commands,
                                Role role, const Loading& loading);
-// The same, checked before, for one connection of a server. False if OpenSSL won't.
-bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands,
-                    const std::string& directory);
+// The same, checked before, for one connection of a server that has its context already: without
+// those that name files, which nobody may be allowed to read by now. False if OpenSSL won't.
+bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands);
 
 // A file's name for messages; of "data:..." no more than that, as a key may follow.
 std::string_view shown_name(std::string_view name);

@@ -166,19 +166,15 @@ private:
 
 }  // namespace
 
-ServerContext::ServerContext(const config::Ssl& settings, Shared shared, std::string directory)
-    : settings_(settings),
-      shared_(std::move(shared)),
-      directory_(std::move(directory)),
-      context_(SSL_CTX_new(TLS_server_method()))
+ServerContext::ServerContext(const config::Ssl& settings, Shared shared)
+    : settings_(settings), shared_(std::move(shared)), context_(SSL_CTX_new(TLS_server_method()))
 {
 }
 
 std::expected<std::unique_ptr<ServerContext>, config::Error> ServerContext::load(
     const config::Ssl& settings, Shared shared, Loading& loading)
 {
-    std::unique_ptr<ServerContext> made(
-        new ServerContext(settings, std::move(shared), loading.directory));
+    std::unique_ptr<ServerContext> made(new ServerContext(settings, std::move(shared)));
     if (!made->context_) {
         return std::unexpected(config::Error{"SSL_CTX_new() failed" + take_errors()});
     }
@@ -385,7 +381,7 @@ bool ServerContext::take_over(ssl_st* ssl) const
         SSL_set_ciphersuites(ssl, ciphersuites_.c_str()) != 1) {
         return false;
     }
-    return apply_commands(*ssl, settings_.conf_commands, directory_);
+    return apply_commands(*ssl, settings_.conf_commands);
 }
 
 }  // namespace postern::tls

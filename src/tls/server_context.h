@@ -35,7 +35,7 @@ public:
     bool take_over(ssl_st* ssl) const;
 
 private:
-    ServerContext(const config::Ssl& settings, Shared shared, std::string directory);
+    ServerContext(const config::Ssl& settings, Shared shared);
 
     config::Checked configure(Loading& loading);
     config::Checked use_certificates(Loading& loading);
@@ -46,7 +46,6 @@ private:
 
     const config::Ssl& settings_;
     Shared shared_;
-    std::string directory_;
     SslContextPtr context_;
     std::string ciphersuites_;  // of TLS 1.3
 };

@@ -95,9 +95,9 @@ public:
                                        SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
         SSL_CTX_set_security_level(context.get(), 0);
         SSL_CTX_set_ex_data(context.get(), 0, this);
-        SSL_CTX_sess_set_new_cb(context.get(), [](SSL* ssl, SSL_SESSION* session) {
+        SSL_CTX_sess_set_new_cb(context.get(), [](SSL* ssl, SSL_SESSION* got) {
             void* const self = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), 0);
-            static_cast<Visitor*>(self)->session.reset(session);
+            static_cast<Visitor*>(self)->session.reset(got);
             return 1;
         });
     }

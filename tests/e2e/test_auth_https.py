@@ -86,14 +86,16 @@ INTERNAL = b"* BAD internal server error\r\n"
 def test_the_guides_service_behind_https(server, dovecot, pki, folder):
     account = dovecot.account()
     flask = FlaskAuth(folder, dovecot.imap_port, dovecot.pop3_port, dovecot.submission_port, pki.server)
-    port = free_port()
-    server(f"auth_http https://localhost:{flask.port}/mail/auth; {trusting(pki)} "
-           f"server {{ listen 127.0.0.1:{port}; protocol imap; }}", [port])
-    client = imaplib.IMAP4("127.0.0.1", port, timeout=20)
-    client.login(account.name, account.password)
-    assert client.select() == ("OK", [b"3"])
-    client.logout()
-    flask.stop()
+    try:
+        port = free_port()
+        server(f"auth_http https://localhost:{flask.port}/mail/auth; {trusting(pki)} "
+               f"server {{ listen 127.0.0.1:{port}; protocol imap; }}", [port])
+        client = imaplib.IMAP4("127.0.0.1", port, timeout=20)
+        client.login(account.name, account.password)
+        assert client.select() == ("OK", [b"3"])
+        client.logout()
+    finally:
+        flask.stop()
 
 
 def test_a_good_certificate_is_believed(front, service, pki):

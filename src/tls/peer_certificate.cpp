@@ -1,6 +1,7 @@
 #include "tls/peer_certificate.h"
 
 #include <openssl/bn.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -77,10 +78,15 @@ std::string user_text(const ASN1_STRING* text)
 std::vector<std::string> user_names(const X509* certificate)
 {
     std::vector<std::string> users;
+    int found = 0;
     const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
         static_cast<GENERAL_NAMES*>(
-            X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
+            X509_get_ext_d2i(certificate, NID_subject_alt_name, &found, nullptr)),
         GENERAL_NAMES_free);
+    if (names == nullptr && found != -1) {
+        ERR_clear_error();
+        return {};  // it is there, and can't be read, or is there twice: that names nobody
+    }
     bool has_email = false;
     for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
         const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);

@@ -188,6 +188,19 @@ TEST_F(PeerCertificateTest, NobodyIsNamedByControlCharacters)
     EXPECT_EQ(seen_with_emails({""}).users, Users{});
 }
 
+// Which of them holds? Its common name is no answer either.
+TEST_F(PeerCertificateTest, TwoListsOfNamesNameNobody)
+{
+    const Issued issued = issue({.common_name = "alice", .names = "email:bob@a.org"});
+    X509* const certificate = issued.certificate.get();
+    X509_EXTENSION* const another =
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "email:eve@a.org");
+    X509_add_ext(certificate, another, -1);
+    X509_EXTENSION_free(another);
+    X509_sign(certificate, issued.key.get(), EVP_sha256());
+    EXPECT_EQ(seen(&issued).users, Users{});
+}
+
 TEST_F(PeerCertificateTest, TheVerdictIsOpenSsls)
 {
     seen({.common_name = "bob", .issuer = &authority_});

@@ -34,8 +34,17 @@ void log_connect_error(log::SessionLog& log, std::string_view server, int error)
              log::errno_text(error));
 }
 
-void log_end(log::SessionLog& log, std::string_view server, const net::Disconnected& end)
+void log_end(log::SessionLog& log, const HttpConnection& connection, const net::Disconnected& end)
 {
+    const std::string& server = connection.server;
+    const tls::Connection* const tls = connection.stream->tls();
+    if (end.reason == net::Disconnected::Reason::failed && tls != nullptr &&
+        !tls->error().empty()) {
+        // With TLS 1.3 we hear only now that the service doesn't like our certificate (RFC 8446
+        // section 4.4.2.4).
+        log.line(LogLevel::error, "auth http server {}: {}", server, tls->error());
+        return;
+    }
     switch (end.reason) {
     case net::Disconnected::Reason::timed_out:
         log_timeout(log, server);
@@ -218,7 +227,7 @@ net::Task<std::optional<AuthHttp::Outcome>> AuthHttp::exchange(HttpConnection& c
         end->reason != net::Disconnected::Reason::timed_out) {
         co_return std::nullopt;
     }
-    log_end(question.log, connection.server, *end);
+    log_end(question.log, connection, *end);
     co_return Failure{};
 }
 

@@ -10,6 +10,7 @@ import pytest
 from support.flask_auth import FlaskAuth
 from support.ports import connect, free_port, wait_until
 from support.scripted_service import ScriptedService, header, refusal
+from support.tls_backend import shake_hands
 
 SECRET = "Tr0ub4dor-and-3-horses"
 
@@ -17,14 +18,14 @@ SECRET = "Tr0ub4dor-and-3-horses"
 class SecureService(ScriptedService):
     """A scripted service under TLS."""
 
-    def __init__(self, certificate, answer, authority=None, version=None):
+    def __init__(self, certificate, answer, authority=None, required=False, version=None, ciphers=None):
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if version:
-            self._context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            self._context.set_ciphers((ciphers or "DEFAULT") + ":@SECLEVEL=0")
             self._context.minimum_version = self._context.maximum_version = version
         self._context.load_cert_chain(certificate.path, certificate.key_path)
         if authority:
-            self._context.verify_mode = ssl.CERT_OPTIONAL
+            self._context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
             self._context.load_verify_locations(authority.path)
         self.asked, self.resumed, self.certificates, self.failures, self.connections = [], [], [], [], 0
         self._context.sni_callback = lambda connection, name, context: self.asked.append(name)
@@ -34,7 +35,7 @@ class SecureService(ScriptedService):
         self.connections += 1
         connection.settimeout(10)
         try:
-            secure = self._context.wrap_socket(connection, server_side=True)
+            secure = shake_hands(self._context, connection)
         except OSError as error:
             self.failures.append(str(error))
             connection.close()
@@ -131,12 +132,45 @@ def test_a_bad_certificate_is_told_nothing(front, service, pki, case):
     assert SECRET not in proxy.log()
 
 
-def test_an_old_version_is_told_nothing(front, service, pki):
-    secure = service(pki.server, NO, version=ssl.TLSVersion.TLSv1_1)
-    proxy = front(secure.port, trusting(pki))
+@pytest.mark.parametrize("options, directives", [
+    ({"version": ssl.TLSVersion.TLSv1_1}, ""),
+    ({"version": ssl.TLSVersion.TLSv1_2}, "auth_http_ssl_protocols TLSv1.3;"),
+    ({"version": ssl.TLSVersion.TLSv1_2, "ciphers": "AES128-SHA"}, "auth_http_ssl_ciphers ECDHE+AESGCM;")])
+def test_a_weak_service_is_told_nothing(front, service, pki, options, directives):
+    secure = service(pki.server_rsa, NO, **options)
+    proxy = front(secure.port, trusting(pki) + directives)
     assert log_in(proxy) == INTERNAL
     wait_until(lambda: proxy.log_lines(r"\[error\] .*auth http server \S+: SSL_do_handshake\(\) failed"), proxy.log())
     assert secure.requests() == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_service_that_wants_our_certificate_and_gets_none(front, service, pki, version):
+    secure = service(pki.server, NO, authority=pki.authority, required=True, version=version)
+    proxy = front(secure.port, trusting(pki))
+    assert log_in(proxy) == INTERNAL
+    # With TLS 1.3 our side of the handshake is over before the service looks (RFC 8446 section 4.4.2.4).
+    wait_until(lambda: proxy.log_lines(r"\[error\] .*auth http server \S+: SSL_\w+\(\) failed \(SSL: .*alert"), proxy.log())
+    assert secure.requests() == []
+    assert SECRET not in proxy.log()
+
+
+def test_a_service_that_hangs_up_in_the_handshake(front, pki):
+    heard = []
+
+    def hang_up(listener):
+        peer, _ = listener.accept()
+        with peer:
+            heard.append(peer.recv(10))  # of the ClientHello
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+        thread = threading.Thread(target=hang_up, args=(rude,))
+        thread.start()
+        proxy = front(rude.getsockname()[1], trusting(pki))
+        assert log_in(proxy) == INTERNAL
+        thread.join(10)
+    assert heard[0][0] == 0x16  # RFC 8446 section 5.1: a handshake
+    wait_until(lambda: proxy.log_lines(
+        r"\[error\] .*auth http server \S+: (peer closed connection in SSL handshake|recv\(\) or send\(\) failed)"), proxy.log())
 
 
 def test_any_certificate_will_do_where_that_is_written(front, service, pki):
@@ -173,10 +207,11 @@ def test_plain_http_is_no_https(front, pki):
     plain.close()
 
 
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 @pytest.mark.parametrize("directives, expected", [("", [False, True]), ("auth_http_ssl_session_reuse off;", [False, False])])
-def test_sessions_are_resumed(front, service, pki, directives, expected):
+def test_sessions_are_resumed(front, service, pki, directives, expected, version):
     secure = service(pki.server, NO)
-    proxy = front(secure.port, trusting(pki) + "auth_http_ssl_protocols TLSv1.2;" + directives)
+    proxy = front(secure.port, trusting(pki) + f"auth_http_ssl_protocols {version};" + directives)
     for _ in range(2):
         assert log_in(proxy) == b"a NO no such luck\r\n"
     assert secure.resumed == expected

@@ -1,11 +1,29 @@
 """A mail server that follows a script and speaks TLS: for what a real one will not do. It remembers
 every byte that it was sent, in clear and under TLS."""
 
+import contextlib
 import socket
 import ssl
 import threading
 
 GREETING = {"imap": b"* OK backend ready\r\n", "pop3": b"+OK backend ready\r\n", "smtp": b"220 backend.test ESMTP\r\n"}
+
+
+def shake_hands(context, peer):
+    """The server's side. If it fails, all that the client still says is read before the end: a RST
+    might take away our alert from it."""
+    secure = context.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
+    try:
+        secure.do_handshake()
+    except OSError:
+        timeout = secure.gettimeout()
+        with socket.socket(fileno=secure.detach()) as plain, contextlib.suppress(OSError):
+            plain.settimeout(timeout)
+            plain.shutdown(socket.SHUT_WR)
+            while plain.recv(4096):
+                pass
+        raise
+    return secure
 
 
 class Visit:
@@ -25,13 +43,15 @@ class Visit:
 
 class TlsBackend:
     """`at_once`: TLS from the start. `starttls`: the reply to STARTTLS (None: not offered), or a tuple
-    of that and bytes to send behind it. `stall`: no handshake after it."""
+    of that and bytes to send behind it. `stall`: no handshake after it. `close`: hang up there; "middle":
+    when the client has begun it. `required`: no client without a certificate of the authority."""
 
     def __init__(self, protocol, certificate, at_once=False, starttls=b"default", greeting=None, stall=False,
-                 close=False, authority=None, version=None, ciphers=None):
+                 close=False, authority=None, required=False, version=None, ciphers=None):
         self.protocol, self.at_once, self.starttls, self.stall, self.close_there = protocol, at_once, starttls, stall, close
         self.greeting = greeting or GREETING[protocol]
         self.visits = []
+        self._tag = b"*"
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if ciphers or version:
             self._context.set_ciphers((ciphers or "DEFAULT") + ":@SECLEVEL=0")
@@ -39,10 +59,9 @@ class TlsBackend:
             self._context.minimum_version = self._context.maximum_version = version
         self._context.load_cert_chain(certificate.path, certificate.key_path)
         if authority:
-            self._context.verify_mode = ssl.CERT_OPTIONAL
+            self._context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
             self._context.load_verify_locations(authority.path)
         self._context.sni_callback = self._note_name
-        self._by_socket = {}
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -76,14 +95,16 @@ class TlsBackend:
             visit.ended.set()
 
     def _shake_hands(self, peer, visit):
+        if self.close_there == "middle":
+            peer.recv(10)  # of the ClientHello
         if self.close_there:
-            raise OSError("closed before the handshake")
+            raise OSError("closed before the handshake's end")
         if self.stall:
             while peer.recv(1000):
                 pass
             raise OSError("hung up on")
         self._asked = None
-        secure = self._context.wrap_socket(peer, server_side=True)
+        secure = shake_hands(self._context, peer)
         visit.handshake, visit.server_name, visit.resumed = "done", self._asked, secure.session_reused
         visit.client_certificate = secure.getpeercert()
         return secure

@@ -8,53 +8,35 @@ import socket
 import ssl
 
 import pytest
+from support.backend_front import ACCEPTED, FAILED, LOGIN, PASSWORD, Front, trusting
 from support.dovecot import Dovecot
 from support.folder import temporary_folder
 from support.ports import connect, free_port, wait_until
+from support.postfix import Postfix, why_not
 from support.scripted_service import ScriptedService, ok
-from support.tls_backend import TlsBackend
+from support.tls_backend import GREETING, TlsBackend
 
-PASSWORD = "Tr0ub4dor-and-3-horses"
-LOGIN = {"imap": f"a LOGIN bob {PASSWORD}\r\n", "pop3": f"USER bob\r\nPASS {PASSWORD}\r\n",
-         "smtp": "AUTH PLAIN AGJvYgBUcjB1YjRkb3ItYW5kLTMtaG9yc2Vz\r\n"}
-FAILED = {"imap": b"* BAD internal server error\r\n", "pop3": b"-ERR internal server error\r\n",
-          "smtp": b"451 4.3.2 Internal server error\r\n"}
-ACCEPTED = {"imap": b"a OK", "pop3": b"+OK", "smtp": b"235 "}
 every_protocol = pytest.mark.parametrize("protocol", list(LOGIN))
 both_ways = pytest.mark.parametrize("mode", ["on", "starttls"])
+SMTP_PORT = free_port()  # Dovecot's submission service has to know Postfix's before it runs
 
 
 @pytest.fixture(scope="module")
 def tls_dovecot(pki):
     with temporary_folder() as folder:
-        program = Dovecot(folder, certificate=pki.server)
+        program = Dovecot(folder, relay_port=SMTP_PORT, certificate=pki.server)
         yield program
         program.stop()
 
 
-class Front:
-    """A proxy whose service sends everybody to one backend."""
-
-    def __init__(self, server, protocol, port, directives, host="127.0.0.1", **answer):
-        self.protocol, self.port = protocol, free_port()
-        self.service = ScriptedService(lambda request, number: ok(Auth_Server=host, Auth_Port=port, **answer))
-        self.proxy = server(f"auth_http 127.0.0.1:{self.service.port}/auth; server_name mail.test; timeout 3s; "
-                            f"proxy_smtp_auth on; xclient off; {directives} "
-                            f"server {{ listen 127.0.0.1:{self.port}; protocol {protocol}; }}", [self.port])
-
-    def log_in(self):
-        """The last line that a client hears about its login."""
-        with connect(self.port) as client:
-            lines = client.makefile("rb")
-            lines.readline()
-            heard = b""
-            for line in LOGIN[self.protocol].splitlines(keepends=True):
-                client.sendall(line.encode())
-                heard = lines.readline()
-            return heard
-
-    def logged(self, pattern):
-        wait_until(lambda: self.proxy.log_lines(pattern), f"the log has {pattern}\n{self.proxy.log()[-1500:]}")
+@pytest.fixture(scope="module")
+def tls_postfix(tls_dovecot, pki):
+    if reason := why_not():
+        pytest.skip(reason)
+    with temporary_folder() as folder:
+        program = Postfix(folder, tls_dovecot, SMTP_PORT, certificate=pki.server)
+        yield program
+        program.stop()
 
 
 @pytest.fixture
@@ -79,10 +61,6 @@ def backend():
     yield make
     for one in made:
         one.close()
-
-
-def trusting(pki, more=""):
-    return (f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {pki.authority.path}; proxy_ssl_name mail.test; {more}")
 
 
 # A real server
@@ -134,22 +112,46 @@ def test_tls_on_both_sides(server, tls_dovecot, pki, mode):
     service.close()
 
 
-def test_postfix_is_reached_with_starttls(server, postfix, pki):
-    """Its certificate is its own: any will do here."""
+def test_postfix_is_reached_with_starttls(server, tls_dovecot, tls_postfix, pki):
+    """It wants TLS before MAIL and AUTH; what the client says after the login is under TLS too."""
+    account, port = tls_dovecot.account(), free_port()
+    service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=tls_postfix.port))
+    server(f"auth_http 127.0.0.1:{service.port}/; proxy_ssl starttls; {trusting(pki)} proxy_smtp_auth on; xclient off; "
+           f"server {{ listen 127.0.0.1:{port}; protocol smtp; }}", [port])
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+        client.login(account.name, account.password)
+        assert client.sendmail("ann@example.test", ["inbox@example.test"], "Subject: under TLS\r\n\r\nhello\r\n") == {}
+    tls_postfix.wait_for_log(r"Anonymous TLS connection established from .*127\.0\.0\.1")
+    wait_until(lambda: any(b"under TLS" in mail for mail in tls_dovecot.inbox.new_mail()), "the mail has arrived")
+    service.close()
+
+
+def test_postfix_without_tls_is_sent_nothing_in_clear(server, postfix, account, pki):
     port = free_port()
     service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=postfix.port))
-    proxy = server(f"auth_http 127.0.0.1:{service.port}/; proxy_ssl starttls; proxy_ssl_verify off; smtp_auth none; xclient off; "
+    proxy = server(f"auth_http 127.0.0.1:{service.port}/; proxy_ssl starttls; {trusting(pki)} proxy_smtp_auth on; xclient off; "
                    f"server {{ listen 127.0.0.1:{port}; protocol smtp; }}", [port])
-    client = smtplib.SMTP("127.0.0.1", port, timeout=20)
-    client.helo("client.test")
-    code, _ = client.mail("ann@example.test")
-    assert code == 250
-    code, text = client.rcpt("inbox@example.test")
-    if code == 451:  # this Postfix has no TLS: then nothing may go on in clear
-        assert proxy.log_lines("upstream does not offer STARTTLS")
-    else:
-        assert code == 250
-    client.close()
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+        client.ehlo()
+        client.user, client.password = account.name, account.password
+        with pytest.raises(smtplib.SMTPAuthenticationError, match="451"):
+            client.auth("PLAIN", client.auth_plain)
+    wait_until(lambda: proxy.log_lines(r"\[error\] .*upstream does not offer STARTTLS"), "the log says why")
+    assert account.name not in postfix.log()
+    service.close()
+
+
+@both_ways
+def test_dovecots_submission_is_reached_under_tls(server, tls_dovecot, tls_postfix, pki, mode):
+    account, port = tls_dovecot.account(), free_port()
+    backend_port = tls_dovecot.submissions_port if mode == "on" else tls_dovecot.submission_port
+    service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=backend_port))
+    server(f"auth_http 127.0.0.1:{service.port}/; proxy_ssl {mode}; {trusting(pki)} proxy_smtp_auth on; xclient off; "
+           f"server {{ listen 127.0.0.1:{port}; protocol smtp; }}", [port])
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+        assert client.login(account.name, account.password)[0] == 235
+        assert client.noop()[0] == 250
+    wait_until(lambda: re.search(rf"submission-login: .*user=<{account.name}>.*TLS", tls_dovecot.log()), "Dovecot saw TLS")
     service.close()
 
 
@@ -237,29 +239,44 @@ def test_a_good_one_is_logged_in_to_under_tls_only(front, backend, pki, protocol
 # Servers that lie
 
 
-@every_protocol
-@pytest.mark.parametrize("case", ["not offered", "refused", "more behind it", "stalls", "closes", "preauth"])
-def test_a_server_without_proper_starttls_gets_no_credentials(front, backend, pki, protocol, case):
+def lies(protocol, case):
+    """Options of the server; what the log says, and how loudly."""
     accepted = {"imap": b"a OK begin\r\n", "pop3": b"+OK\r\n", "smtp": b"220 begin\r\n"}[protocol]
     injected = {"imap": b"* OK injected\r\na OK injected\r\n", "pop3": b"+OK injected\r\n", "smtp": b"250 injected\r\n"}[protocol]
     refused = {"imap": b"a NO not now\r\n", "pop3": b"-ERR not now\r\n", "smtp": b"454 not now\r\n"}[protocol]
-    options, said = {
-        "not offered": ({"starttls": None}, "upstream"),
-        "refused": ({"starttls": refused}, "upstream"),
-        "more behind it": ({"starttls": (accepted, injected)}, "upstream"),
-        "stalls": ({"stall": True}, r"upstream timed out \(110: Connection timed out\) while SSL handshaking to upstream"),
-        "closes": ({"close": True}, "while SSL handshaking to upstream"),
-        "preauth": ({"greeting": {"imap": b"* PREAUTH you are root\r\n", "pop3": b"-ERR go away\r\n", "smtp": b"554 no\r\n"}[protocol]},
-                    "upstream sent invalid response"),
+    wrong = {"imap": b"* PREAUTH you are root\r\n", "pop3": b"-ERR go away\r\n", "smtp": b"554 no\r\n"}[protocol]
+    not_offered = {"imap": 'sent invalid response: "a BAD what"', "pop3": 'sent invalid response: "-ERR what"',
+                   "smtp": "does not offer STARTTLS"}[protocol]
+    unasked = "sent data before TLS that nobody asked for"
+    # In SMTP what comes with the greeting is taken for the answer to EHLO, which offers nothing.
+    early = "does not offer STARTTLS" if protocol == "smtp" else unasked
+    cut_off = r"(peer closed connection in SSL handshake|recv\(\) or send\(\) failed .*) while SSL handshaking to upstream"
+    return {
+        "not offered": ({"starttls": None}, "error", not_offered),
+        "refused": ({"starttls": refused}, "error", f'sent invalid response: "{refused.decode().strip()}"'),
+        "more behind the greeting": ({"greeting": GREETING[protocol] + injected}, "error", early),
+        "more behind it": ({"starttls": (accepted, injected)}, "error", unasked),
+        "stalls": ({"stall": True}, "info", r"timed out \(110: Connection timed out\) while SSL handshaking to upstream"),
+        "closes": ({"close": True}, "error", cut_off),
+        "closes in the middle": ({"close": "middle"}, "error", cut_off),
+        "no greeting": ({"greeting": wrong}, "error", f'sent invalid response: "{re.escape(wrong.decode().strip())}"'),
     }[case]
+
+
+@pytest.mark.parametrize("pass_on", ["off", "on"])
+@pytest.mark.parametrize("case", ["not offered", "refused", "more behind the greeting", "more behind it", "stalls", "closes",
+                                  "closes in the middle", "no greeting"])
+@every_protocol
+def test_a_server_without_proper_starttls_gets_no_credentials(front, backend, pki, protocol, case, pass_on):
+    options, level, said = lies(protocol, case)
     other = backend(protocol, pki.server, **options)
-    proxy = front(protocol, other.port, f"proxy_ssl starttls; {trusting(pki)}")
+    proxy = front(protocol, other.port, f"proxy_ssl starttls; proxy_pass_error_message {pass_on}; {trusting(pki)}", timeout="1s")
     assert proxy.log_in() == FAILED[protocol]
-    proxy.logged(said)
     visit = other.visits[0]
     assert visit.ended.wait(10)
-    assert b"bob" not in visit.heard() and PASSWORD.encode() not in visit.heard() and b"AUTH" not in visit.heard()
-    assert "injected" not in str(proxy.service.requests())
+    assert all(text not in visit.heard() for text in (b"bob", PASSWORD.encode(), b"AUTH", b"LOGIN"))
+    proxy.logged(rf"\[{level}\] .*{said}")
+    assert len(proxy.errors()) == (level == "error"), proxy.errors()
 
 
 # Details

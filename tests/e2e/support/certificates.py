@@ -61,14 +61,21 @@ class Certificate:
 class Authority:
     """Issues certificates. `path` is the file to trust."""
 
-    def __init__(self, folder, name="authority", parts=(("CN", "Test CA"),)):
+    def __init__(self, folder, name="authority", parts=(("CN", "Test CA"),), own=None):
+        """own: a Certificate with which it signs; else it makes one for itself."""
         self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = name_of(parts)
         self._serial = 0x1000
-        own = self._sign(self._name, self._key.public_key(), authority=True)
-        self._own = Certificate(folder, name, own, self._key)
-        self.path, self.pem = self._own.path, self._own.pem
+        if own is None:
+            self._key, self._name = ec.generate_private_key(ec.SECP256R1()), name_of(parts)
+            own = Certificate(folder, name, self._sign(self._name, self._key.public_key(), authority=True), self._key)
+        self._key, self._name = own.key, own.certificate.subject
+        self.path, self.pem = own.path, own.pem
+
+    def authority_below(self, name):
+        """Another one, which this one has signed for."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._sign(name_of((("CN", name),)), key.public_key(), authority=True)
+        return Authority(self.folder, own=Certificate(self.folder, name, certificate, key))
 
     def issue(self, name, parts=None, hosts=(), emails=(), rsa_key=False, client=False, starts=-DAY, ends=90 * DAY,
               self_signed=False):

@@ -34,7 +34,7 @@ class Dovecot:
 
     def __init__(self, folder, relay_port=None, certificate=None, directives=""):
         self._certificate, self._directives = certificate, directives
-        self.imaps_port, self.pop3s_port = (free_port(), free_port()) if certificate else (0, 0)
+        self.imaps_port, self.pop3s_port, self.submissions_port = [free_port() if certificate else 0 for _ in range(3)]
         self.folder = os.path.join(folder, "dovecot")
         self.mail = os.path.join(self.folder, "mail")
         os.makedirs(self.mail)
@@ -166,6 +166,10 @@ service submission-login {{
   {chroot}
   inet_listener submission {{
     port = {self.submission_port}
+  }}
+  inet_listener submissions {{
+    port = {self.submissions_port}
+    ssl = yes
   }}
 }}
 service anvil {{

@@ -31,6 +31,7 @@ discard   unix - - n -   - discard
 virtual   unix - n n -   - virtual
 anvil     unix - - n -   1 anvil
 scache    unix - - n -   1 scache
+tlsmgr    unix - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 """
 
@@ -45,8 +46,9 @@ def why_not():
 
 
 class Postfix:
-    def __init__(self, folder, dovecot=None, port=None):
-        """With a Dovecot: mail goes to its `inbox`, and AUTH asks it."""
+    def __init__(self, folder, dovecot=None, port=None, certificate=None):
+        """With a Dovecot: mail goes to its `inbox`, and AUTH asks it. With a certificate: nobody may
+        send mail before STARTTLS."""
         self.folder = os.path.join(folder, "postfix")
         self.port = port or free_port()
         self.log_file = os.path.join(self.folder, "log", "mail.log")
@@ -55,7 +57,7 @@ class Postfix:
             os.makedirs(os.path.join(self.folder, name))
         shutil.chown(os.path.join(self.folder, "data"), "postfix", "postfix")
         with open(os.path.join(configuration, "main.cf"), "w") as out:
-            out.write(self._main(dovecot))
+            out.write(self._main(dovecot, certificate))
         with open(os.path.join(configuration, "master.cf"), "w") as out:
             out.write(SERVICES.format(port=self.port))
         open(os.path.join(configuration, "aliases"), "w").close()
@@ -73,7 +75,7 @@ class Postfix:
     def stop(self):
         self.program.stop()
 
-    def _main(self, dovecot):
+    def _main(self, dovecot, certificate):
         folder = self.folder
         sasl = f"""
 smtpd_sasl_auth_enable = yes
@@ -85,6 +87,13 @@ virtual_gid_maps = static:{dovecot.gid}
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_maps = static:{dovecot.inbox.name}/Maildir/
 """ if dovecot else ""
+        tls = f"""
+smtpd_tls_security_level = encrypt
+smtpd_tls_auth_only = yes
+smtpd_tls_cert_file = {certificate.path}
+smtpd_tls_key_file = {certificate.key_path}
+smtpd_tls_loglevel = 1
+""" if certificate else ""
         return f"""
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -110,4 +119,4 @@ virtual_minimum_uid = 1
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_client_connection_count_limit = 0
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
-{sasl}"""
+{sasl}{tls}"""

@@ -34,24 +34,15 @@ void log_connect_error(log::SessionLog& log, std::string_view server, int error)
              log::errno_text(error));
 }
 
-void log_end(log::SessionLog& log, const HttpConnection& connection, const net::Disconnected& end)
+void log_end(log::SessionLog& log, std::string_view server, const net::Disconnected& end)
 {
-    const std::string& server = connection.server;
-    const tls::Connection* const tls = connection.stream->tls();
-    if (end.reason == net::Disconnected::Reason::failed && tls != nullptr &&
-        !tls->error().empty()) {
-        // With TLS 1.3 we hear only now that the service doesn't like our certificate (RFC 8446
-        // section 4.4.2.4).
-        log.line(LogLevel::error, "auth http server {}: {}", server, tls->error());
-        return;
-    }
     switch (end.reason) {
     case net::Disconnected::Reason::timed_out:
         log_timeout(log, server);
         break;
     case net::Disconnected::Reason::failed:
-        log.line(LogLevel::error, "connection to auth http server {} failed{}", server,
-                 log::errno_text(end.error));
+        log.line(LogLevel::error, "auth http server {}: {}", server,
+                 end.failure("recv() or send() failed"));
         break;
     case net::Disconnected::Reason::closed:
         log.line(LogLevel::error,
@@ -151,27 +142,29 @@ net::Task<bool> AuthHttp::start_tls(HttpConnection& connection, net::Deadline& d
         co_return true;
     }
     const std::string& name = service_.tls->settings().name;
-    const tls::ClientContext::Target target{
+    tls::ClientContext::Target target{
         .address = connection.server,
         .name = name.empty() ? std::string(trim(service_.where.host, "[]")) : name,
         .verify = service_.tls->settings().verify};
-    tls::SslPtr ssl = service_.tls->connect(target);
-    const auto done = co_await connection.stream->start_tls(std::move(ssl), deadline);
-    if (!done) {
-        if (done.error().reason == net::Stream::TlsFailure::Reason::timed_out) {
-            log_timeout(log, connection.server);
-        } else {
-            log.line(LogLevel::error, "auth http server {}: {}", connection.server,
-                     done.error().text);
-        }
-        co_return false;
+    const auto done =
+        co_await connection.stream->start_tls(*service_.tls, std::move(target), deadline);
+    if (done) {
+        co_return true;
     }
-    const std::string problem = service_.tls->problem(connection.stream->tls()->ssl(), target);
-    if (!problem.empty()) {
-        log.line(LogLevel::error, "auth http server {} {}", connection.server, problem);
-        co_return false;
+    using Reason = net::Stream::TlsFailure::Reason;
+    switch (done.error().reason) {
+    case Reason::timed_out:
+        log_timeout(log, connection.server);
+        break;
+    case Reason::untrusted:
+        log.line(LogLevel::error, "auth http server {} {}", connection.server, done.error().text);
+        break;
+    case Reason::closed:
+    case Reason::failed:
+        log.line(LogLevel::error, "auth http server {}: {}", connection.server, done.error().text);
+        break;
     }
-    co_return true;
+    co_return false;
 }
 
 net::Task<std::optional<net::Resolver::Addresses>> AuthHttp::addresses(Question& question)
@@ -227,7 +220,7 @@ net::Task<std::optional<AuthHttp::Outcome>> AuthHttp::exchange(HttpConnection& c
         end->reason != net::Disconnected::Reason::timed_out) {
         co_return std::nullopt;
     }
-    log_end(question.log, connection, *end);
+    log_end(question.log, connection.server, *end);
     co_return Failure{};
 }
 

@@ -101,19 +101,12 @@ net::Task<bool> Connection::handshake()
         log_.write(LogLevel::error, "no SSL is configured for upstream");
         co_return false;
     }
-    const tls::ClientContext::Target peer{address_.text(), target_.name, target_.verify};
-    tls::SslPtr ssl = context_->connect(peer);
-    const auto done = co_await stream_->start_tls(std::move(ssl), deadline_);
+    tls::ClientContext::Target peer{address_.text(), target_.name, target_.verify};
+    const auto done = co_await stream_->start_tls(*context_, std::move(peer), deadline_);
     if (!done) {
         log_tls_failure(done.error());
-        co_return false;
     }
-    const std::string problem = context_->problem(stream_->tls()->ssl(), peer);
-    if (!problem.empty()) {
-        log_.line(LogLevel::error, "upstream {}", problem);
-        co_return false;
-    }
-    co_return true;
+    co_return done.has_value();
 }
 
 void Connection::log_connect_failure(const SocketAddress& address, int error) const
@@ -130,11 +123,19 @@ void Connection::log_connect_failure(const SocketAddress& address, int error) co
 
 void Connection::log_tls_failure(const net::Stream::TlsFailure& failure) const
 {
-    if (failure.reason == net::Stream::TlsFailure::Reason::timed_out) {
+    using Reason = net::Stream::TlsFailure::Reason;
+    switch (failure.reason) {
+    case Reason::timed_out:
         log_.line(LogLevel::info, "upstream timed out{}", log::errno_text(ETIMEDOUT));
-        return;
+        break;
+    case Reason::untrusted:
+        log_.line(LogLevel::error, "upstream {}", failure.text);
+        break;
+    case Reason::closed:
+    case Reason::failed:
+        log_.write(LogLevel::error, failure.text);
+        break;
     }
-    log_.write(LogLevel::error, failure.text);
 }
 
 void Connection::log_end(const net::Disconnected& end) const
@@ -147,15 +148,7 @@ void Connection::log_end(const net::Disconnected& end) const
         log_.write(LogLevel::error, "upstream closed connection before login was complete");
         return;
     case net::Disconnected::Reason::failed:
-        // With TLS 1.3 we hear only now that the server doesn't like our certificate (RFC 8446
-        // section 4.4.2.4).
-        const tls::Connection* tls = stream_->tls();
-        if (tls != nullptr && !tls->error().empty()) {
-            log_.write(LogLevel::error, tls->error());
-            return;
-        }
-        log_.line(LogLevel::error, "recv() or send() to upstream failed{}",
-                  log::errno_text(end.error));
+        log_.write(LogLevel::error, end.failure("recv() or send() to upstream failed"));
         return;
     }
 }

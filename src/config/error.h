@@ -4,6 +4,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log_target.h"
 #include "config/settings.h"
@@ -23,6 +24,12 @@ struct Warning {
     LogLevel level = LogLevel::warn;
     std::string text;
 };
+
+// Adds a warning, unless it is there already: several servers may inherit what it is about.
+void warn_once(std::vector<Warning>& warnings, std::string text);
+
+// A file's name for messages; of "data:..." no more than that, as a key may follow.
+std::string_view shown_name(std::string_view name);
 
 // The result of a step that yields nothing but a possible error.
 using Checked = std::expected<void, Error>;

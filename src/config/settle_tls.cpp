@@ -13,41 +13,7 @@ std::unexpected<Error> fail(const Location& where, std::string_view message)
     return std::unexpected(Error::at(where, message));
 }
 
-void warn(Draft& draft, const Location& where, std::string_view message)
-{
-    Error text = Error::at(where, message);
-    const auto same = [&](const Warning& warning) { return warning.text == text.text; };
-    if (std::ranges::none_of(draft.warnings, same)) {  // of what several servers inherit: once
-        draft.warnings.push_back({LogLevel::warn, std::move(text.text)});
-    }
-}
-
-// For messages: PEM is long, and may be a key.
-std::string_view shown_name(std::string_view name)
-{
-    return name.starts_with("data:") ? "data:..." : name;
-}
-
-// The directive that wants TLS, for messages: NGINX names the last one.
-struct Cause {
-    std::string_view directive;
-    Location where;
-};
-
-std::optional<Cause> cause_of_tls(const MailServer& server)
-{
-    const auto last = std::find_if(server.listens.rbegin(), server.listens.rend(),
-                                   [](const Listen& listen) { return listen.ssl; });
-    if (last != server.listens.rend()) {
-        return Cause{"listen ... ssl", last->where};
-    }
-    if (server.starttls != StartTls::off) {
-        return Cause{"starttls", server.starttls_where};
-    }
-    return std::nullopt;
-}
-
-Checked pair_up(ServerDraft& server, const Cause& cause, Draft& draft)
+Checked pair_up(ServerDraft& server, const TlsCause& cause, Draft& draft)
 {
     const auto& certificates = server.certificates;
     const auto& keys = server.certificate_keys;
@@ -66,9 +32,13 @@ Checked pair_up(ServerDraft& server, const Cause& cause, Draft& draft)
         server.server.ssl.pairs.push_back({certificates[i], keys[i]});
     }
     for (std::size_t i = certificates.size(); i < keys.size(); ++i) {
-        warn(draft, keys[i].where,
-             fmt::format("no \"ssl_certificate\" is defined for certificate key \"{}\", ignored",
-                         shown_name(keys[i].text)));
+        warn_once(
+            draft.warnings,
+            Error::at(
+                keys[i].where,
+                fmt::format("no \"ssl_certificate\" is defined for certificate key \"{}\", ignored",
+                            shown_name(keys[i].text)))
+                .text);
     }
     return {};
 }
@@ -98,8 +68,11 @@ Checked settle_server_side(ServerDraft& server, Draft& draft)
         return checked;
     }
     if (server.certificate_compression) {
-        warn(draft, *server.certificate_compression,
-             "\"ssl_certificate_compression\" is not supported on this platform, ignored");
+        warn_once(
+            draft.warnings,
+            Error::at(*server.certificate_compression,
+                      "\"ssl_certificate_compression\" is not supported on this platform, ignored")
+                .text);
     }
     if (server.no_sessions) {
         server.server.ssl.session_cache.zone.clear();
@@ -127,6 +100,19 @@ Checked check_own_certificate(const SslPair& pair, std::string_view prefix)
 
 }  // namespace
 
+std::optional<TlsCause> cause_of_tls(const MailServer& server)
+{
+    const auto last = std::find_if(server.listens.rbegin(), server.listens.rend(),
+                                   [](const Listen& listen) { return listen.ssl; });
+    if (last != server.listens.rend()) {
+        return TlsCause{"listen ... ssl", last->where};
+    }
+    if (server.starttls != StartTls::off) {
+        return TlsCause{"starttls", server.starttls_where};
+    }
+    return std::nullopt;
+}
+
 Checked settle_tls(ServerDraft& server, Draft& draft)
 {
     if (auto settled = settle_server_side(server, draft); !settled) {
@@ -142,10 +128,13 @@ Checked settle_tls(ServerDraft& server, Draft& draft)
         return checked;
     }
     if (settings.proxy_ssl != ProxySsl::off && !settings.proxy_ssl_settings.verify_is_written) {
-        warn(draft, settings.proxy_ssl_where,
-             "certificates of mailbox servers are not verified, so that anybody on the way could "
-             "pose as one (write \"proxy_ssl_verify on\", or \"proxy_ssl_verify off\" to say that "
-             "this is meant)");
+        warn_once(draft.warnings, Error::at(settings.proxy_ssl_where,
+                                            "certificates of mailbox servers are not verified, so "
+                                            "that anybody on the way could "
+                                            "pose as one (write \"proxy_ssl_verify on\", or "
+                                            "\"proxy_ssl_verify off\" to say that "
+                                            "this is meant)")
+                                      .text);
     }
     return {};
 }

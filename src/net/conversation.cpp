@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/secret.h"
+#include "log/logger.h"
 
 namespace postern::net {
 
@@ -28,6 +29,11 @@ std::string Disconnected::text() const
     return "";
 }
 
+std::string Disconnected::failure(std::string_view what) const
+{
+    return tls.empty() ? std::string(what) + log::errno_text(error) : tls;
+}
+
 Conversation::~Conversation()
 {
     wipe(buffer_.get(), capacity_);
@@ -39,6 +45,13 @@ std::size_t Conversation::discard()
     wipe(buffer_.get(), capacity_);
     begin_ = end_ = 0;
     return bytes;
+}
+
+Disconnected Conversation::failed(int error) const
+{
+    const tls::Connection* const connection = stream_.tls();
+    return {Disconnected::Reason::failed, error,
+            connection == nullptr ? std::string() : connection->error()};
 }
 
 // Tries once without waiting. False: there is nothing yet.
@@ -58,7 +71,7 @@ bool Conversation::fill_now()
     case Io::Status::closed:
         throw Disconnected{Disconnected::Reason::closed};
     case Io::Status::failed:
-        throw Disconnected{Disconnected::Reason::failed, io.error};
+        throw failed(io.error);
     }
     return false;
 }
@@ -86,7 +99,7 @@ bool Conversation::write_now(std::string_view& text)
         case Io::Status::closed:
             throw Disconnected{Disconnected::Reason::closed};
         case Io::Status::failed:
-            throw Disconnected{Disconnected::Reason::failed, io.error};
+            throw failed(io.error);
         }
     }
     return stream_.flushed();

@@ -128,6 +128,21 @@ Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl,
     }
 }
 
+Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(const tls::ClientContext& context,
+                                                                tls::ClientContext::Target target,
+                                                                Deadline& deadline)
+{
+    tls::SslPtr ssl = context.connect(target);
+    auto done = co_await start_tls(std::move(ssl), deadline);
+    if (done) {
+        std::string problem = context.problem(tls_->ssl(), target);
+        if (!problem.empty()) {
+            done = std::unexpected(TlsFailure{TlsFailure::Reason::untrusted, std::move(problem)});
+        }
+    }
+    co_return done;
+}
+
 Io Stream::read(std::span<char> space)
 {
     return tls_ ? tls_->read(space) : receive(space);

@@ -12,6 +12,7 @@
 #include "net/deadline.h"
 #include "net/loop.h"
 #include "net/task.h"
+#include "tls/client_context.h"
 #include "tls/connection.h"
 
 namespace postern::net {
@@ -43,15 +44,21 @@ public:
 
     // Why a TLS handshake failed.
     struct TlsFailure {
-        enum class Reason : unsigned char { closed, failed, timed_out };
+        enum class Reason : unsigned char { closed, failed, timed_out, untrusted };
         Reason reason = Reason::failed;
-        std::string text;  // for the log: "SSL_do_handshake() failed (SSL: ...)"
+        // For the log: "SSL_do_handshake() failed (SSL: ...)", or what is wrong with the peer's
+        // certificate, to follow its name: "SSL certificate does not match \"NAME\"".
+        std::string text;
     };
 
     // Runs a TLS handshake, after which all that is read and written goes through TLS. What the
     // peer has sent before must have been read, or belong to the handshake. The stream is of no use
     // after a failure. Many handshakes at once don't keep other sessions waiting.
     Task<std::expected<void, TlsFailure>> start_tls(tls::SslPtr ssl, Deadline& deadline);
+    // As a client of that target: fails also if its certificate is not good enough.
+    Task<std::expected<void, TlsFailure>> start_tls(const tls::ClientContext& context,
+                                                    tls::ClientContext::Target target,
+                                                    Deadline& deadline);
     // Null while it is plain.
     const tls::Connection* tls() const { return tls_.get(); }
 

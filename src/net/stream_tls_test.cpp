@@ -25,9 +25,7 @@ protected:
         SSL_CTX_use_certificate(server_context_.get(), issued.certificate.get());
         SSL_CTX_use_PrivateKey(server_context_.get(), issued.key.get());
         for (SSL_CTX* const context : {server_context_.get(), client_context_.get()}) {
-            SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-            SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                          SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+            tls::Connection::prepare(*context);
         }
         Connected pair = connected(loop_);
         server_ = std::move(pair.stream);

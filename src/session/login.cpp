@@ -207,11 +207,9 @@ net::Task<bool> Login::start_tls()
     const tls::Connection& connection = *client_.stream().tls();
     peer_.tls = auth::PeerTls{.protocol = std::string(connection.protocol()),
                               .cipher = std::string(connection.cipher())};
-    const std::size_t before = static_cast<std::size_t>(server_ - servers_.data());
-    const std::size_t chosen = tls::Acceptor::server_of(connection.ssl());
-    serve_as(chosen);
-    const bool was_checked = chosen == before && !endpoint_.acceptor->has_several_servers();
-    if (!was_checked && !listen::is_allowed(settings().access, peer_.client_address)) {
+    serve_as(tls::Acceptor::server_of(connection.ssl()));
+    if (endpoint_.acceptor->has_several_servers() &&
+        !listen::is_allowed(settings().access, peer_.client_address)) {
         log_.write(LogLevel::error, "access forbidden by rule");
         co_await client_.write(dialogue_->access_denied());
         co_return false;
@@ -342,7 +340,7 @@ void Login::log_end(const net::Disconnected& end)
         log_.line(LogLevel::info, "client timed out{}", log::errno_text(ETIMEDOUT));
         break;
     case net::Disconnected::Reason::failed:
-        log_.line(LogLevel::info, "recv() or send() failed{}", log::errno_text(end.error));
+        log_.write(LogLevel::info, end.failure("recv() or send() failed"));
         break;
     case net::Disconnected::Reason::closed:
         log_.write(LogLevel::debug, "client closed connection");

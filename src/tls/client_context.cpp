@@ -8,6 +8,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "tls/connection.h"
+
 namespace postern::tls {
 
 // Of each target the last session. Sessions arrive after handshakes, on any event loop.
@@ -84,8 +86,9 @@ bool is_address(const std::string& name)
 
 }  // namespace
 
-ClientContext::ClientContext(const config::ClientSsl& settings)
+ClientContext::ClientContext(const config::ClientSsl& settings, Verifies verifies)
     : settings_(settings),
+      verifies_(verifies),
       context_(SSL_CTX_new(TLS_client_method())),
       sessions_(std::make_unique<Sessions>())
 {
@@ -94,17 +97,14 @@ ClientContext::ClientContext(const config::ClientSsl& settings)
 ClientContext::~ClientContext() = default;
 
 std::expected<std::unique_ptr<ClientContext>, config::Error> ClientContext::load(
-    const config::ClientSsl& settings, Loading& loading)
+    const config::ClientSsl& settings, Loading& loading, Verifies verifies)
 {
-    std::unique_ptr<ClientContext> made(new ClientContext(settings));
+    std::unique_ptr<ClientContext> made(new ClientContext(settings, verifies));
     SSL_CTX* const context = made->context_.get();
     if (context == nullptr) {
         return std::unexpected(config::Error{"SSL_CTX_new() failed" + take_errors()});
     }
-    SSL_CTX_set_options(
-        context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    Connection::prepare(*context);
     SSL_CTX_set_verify_depth(context, static_cast<int>(settings.verify_depth));
     auto done = set_protocols(*context, settings.protocols, loading);
     if (done) {
@@ -125,7 +125,7 @@ std::expected<std::unique_ptr<ClientContext>, config::Error> ClientContext::load
     if (!done) {
         return std::unexpected(std::move(done.error()));
     }
-    if (settings.trusted_certificate.text.empty()) {
+    if (settings.trusted_certificate.text.empty() && verifies == Verifies::maybe) {
         SSL_CTX_set_default_verify_paths(context);  // a system without any: nobody is trusted
         ERR_clear_error();
     }

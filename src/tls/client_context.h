@@ -24,12 +24,17 @@ public:
         bool verify = true;   // is the certificate looked at?
     };
 
+    // Whether any target is to be verified. If none is, the many whom the system trusts are not
+    // loaded, and nobody is trusted.
+    enum class Verifies : unsigned char { never, maybe };
+
     // Loads what the settings name. The error is complete ("cannot load ... in FILE:LINE").
     static std::expected<std::unique_ptr<ClientContext>, config::Error> load(
-        const config::ClientSsl& settings, Loading& loading);
+        const config::ClientSsl& settings, Loading& loading, Verifies verifies = Verifies::maybe);
     ~ClientContext();
 
     const config::ClientSsl& settings() const { return settings_; }
+    Verifies verifies() const { return verifies_; }
 
     // For one connection, to be given to a stream. Asks for the name, unless it is an address or
     // the settings say not to.
@@ -41,11 +46,12 @@ public:
     std::string problem(ssl_st* ssl, const Target& target) const;
 
 private:
-    explicit ClientContext(const config::ClientSsl& settings);
+    ClientContext(const config::ClientSsl& settings, Verifies verifies);
     void forget(ssl_st* ssl) const;
     struct Sessions;
 
     config::ClientSsl settings_;
+    Verifies verifies_;
     SslContextPtr context_;
     std::unique_ptr<Sessions> sessions_;
 };

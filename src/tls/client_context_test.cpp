@@ -25,10 +25,10 @@ protected:
         return {folder_.write(name, content), {"test.conf", line}};
     }
 
-    std::string load()
+    std::string load(ClientContext::Verifies verifies = ClientContext::Verifies::maybe)
     {
         Loading loading{warnings_, folder_.path()};
-        auto made = ClientContext::load(settings_, loading);
+        auto made = ClientContext::load(settings_, loading, verifies);
         if (!made) {
             return made.error().text;
         }
@@ -172,6 +172,8 @@ TEST_F(ClientContextTest, WithoutAFileTheSystemIsAskedWhomToTrust)
     ::setenv(X509_get_default_cert_file_env(), file.c_str(), 1);
     context_.reset();
     EXPECT_EQ(problem(kMail), "");
+    ASSERT_EQ(load(ClientContext::Verifies::never), "");
+    EXPECT_NE(problem(kMail), "") << "nobody is trusted where nobody was to be verified";
     settings_.trusted_certificate = written("ca.pem", make_authority("Own CA").certificate_pem());
     context_.reset();
     EXPECT_NE(problem(kMail), "") << "a file that is written stands for all others";

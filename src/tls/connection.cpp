@@ -84,6 +84,14 @@ struct Bio {
     }
 };
 
+void Connection::prepare(ssl_ctx_st& context)
+{
+    SSL_CTX_set_options(
+        &context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(&context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
 Connection::Connection(SslPtr ssl, Transport& transport, Workspace& workspace)
     : ssl_(std::move(ssl)), transport_(transport), workspace_(workspace)
 {

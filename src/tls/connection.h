@@ -36,6 +36,9 @@ public:
     // Taken by one `write`, at most.
     static constexpr std::size_t kWriteMax = 128 * 1024;
 
+    // Makes a context fit for connections: what they rely on, and what no TLS of ours has.
+    static void prepare(ssl_ctx_st& context);
+
     // `ssl` comes from an Acceptor or a ClientContext. The transport and the workspace outlive
     // this.
     Connection(SslPtr ssl, Transport& transport, Workspace& workspace);

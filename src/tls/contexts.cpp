@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "config/settle_tls.h"
 #include "tls/credentials.h"
 #include "tls/server_context.h"
 
@@ -21,16 +22,6 @@ struct Contexts::Parts {
 };
 
 namespace {
-
-bool listens_with_ssl(const config::MailServer& server)
-{
-    return std::ranges::any_of(server.listens, &config::Listen::ssl);
-}
-
-bool has_tls(const config::MailServer& server)
-{
-    return server.starttls != config::StartTls::off || listens_with_ssl(server);
-}
 
 // The names that a self-signed certificate is for.
 std::vector<std::string> names_of(const config::MailServer& server)
@@ -54,19 +45,25 @@ public:
         make_ticket_keys();
         std::vector<const ServerContext*> contexts;
         for (const config::MailServer& server : settings_.servers) {
-            auto context = has_tls(server) ? server_context(server) : nullptr;
+            const auto cause = config::cause_of_tls(server);
+            auto context = cause ? server_context(server, *cause) : nullptr;
             if (!context) {
                 return std::unexpected(std::move(context.error()));
             }
             contexts.push_back(*context);
-            auto backends = client_context(server.proxy_ssl_settings);
+            // A service's answer can ask for TLS, and only a users file for verification as well.
+            const bool may_verify = server.proxy_ssl_settings.verify ||
+                                    std::holds_alternative<config::AuthFile>(server.auth);
+            auto backends = client_context(server.proxy_ssl_settings, may_verify);
             if (!backends) {
                 return std::unexpected(std::move(backends.error()));
             }
             parts_.for_backends.push_back(*backends);
             const auto* const service = std::get_if<config::AuthHttp>(&server.auth);
             const bool has_https = service != nullptr && service->https;
-            auto services = has_https ? client_context(server.auth_http_ssl) : nullptr;
+            auto services = has_https
+                                ? client_context(server.auth_http_ssl, server.auth_http_ssl.verify)
+                                : nullptr;
             if (!services) {
                 return std::unexpected(std::move(services.error()));
             }
@@ -95,11 +92,12 @@ private:
         }
     }
 
-    Expected<const ServerContext*> server_context(const config::MailServer& server)
+    Expected<const ServerContext*> server_context(const config::MailServer& server,
+                                                  const config::TlsCause& cause)
     {
         ServerContext::Shared shared;
         if (server.ssl.pairs.empty()) {
-            auto made = self_signed(server);
+            auto made = self_signed(server, cause);
             if (!made) {
                 return std::unexpected(std::move(made.error()));
             }
@@ -135,10 +133,15 @@ private:
     }
 
     // One that a client has learned to trust stays the same.
-    Expected<std::shared_ptr<const SelfSigned>> self_signed(const config::MailServer& server)
+    Expected<std::shared_ptr<const SelfSigned>> self_signed(const config::MailServer& server,
+                                                            const config::TlsCause& cause)
     {
         const std::vector<std::string> names = names_of(server);
-        warn_of_self_signed(server, names.front());
+        config::warn_once(
+            loading_.warnings,
+            fmt::format("no \"ssl_certificate\" is defined for the \"{}\" directive in {}, a "
+                        "self-signed certificate for \"{}\" is used, which clients will warn of",
+                        cause.directive, cause.where.text(), names.front()));
         std::shared_ptr<const SelfSigned>& made = parts_.self_signed[names];
         if (!made && old_ != nullptr) {
             const auto known = old_->self_signed.find(names);
@@ -156,23 +159,6 @@ private:
         return made;
     }
 
-    void warn_of_self_signed(const config::MailServer& server, std::string_view name)
-    {
-        const auto listen = std::ranges::find_if(server.listens, &config::Listen::ssl);
-        const bool has_listen = listen != server.listens.end();
-        const config::Location& where = has_listen ? listen->where : server.starttls_where;
-        const config::Warning warning{
-            LogLevel::warn,
-            fmt::format("no \"ssl_certificate\" is defined for the \"{}\" directive in {}, a "
-                        "self-signed certificate for \"{}\" is used, which clients will warn of",
-                        has_listen ? "listen ... ssl" : "starttls", where.text(), name)};
-        // Servers that inherit it have one line in common.
-        if (std::ranges::find(loading_.warnings, warning.text, &config::Warning::text) ==
-            loading_.warnings.end()) {
-            loading_.warnings.push_back(warning);
-        }
-    }
-
     // What a client asks for must stand in the certificate that it is shown.
     void warn_of_names(const config::MailServer& server, const ServerContext& context)
     {
@@ -186,7 +172,7 @@ private:
                     file.where,
                     fmt::format("certificate \"{}\" is not for \"{}\", the \"server_name\" "
                                 "of a server",
-                                shown_name(file.text), name));
+                                config::shown_name(file.text), name));
             }
         }
     }
@@ -214,14 +200,17 @@ private:
         return zone;
     }
 
-    Expected<const ClientContext*> client_context(const config::ClientSsl& settings)
+    Expected<const ClientContext*> client_context(const config::ClientSsl& settings,
+                                                  bool may_verify)
     {
+        using Verifies = ClientContext::Verifies;
+        const Verifies verifies = may_verify ? Verifies::maybe : Verifies::never;
         for (const auto& known : parts_.clients) {
-            if (known->settings() == settings) {
+            if (known->settings() == settings && known->verifies() == verifies) {
                 return known.get();
             }
         }
-        auto made = ClientContext::load(settings, loading_);
+        auto made = ClientContext::load(settings, loading_, verifies);
         if (!made) {
             return std::unexpected(std::move(made.error()));
         }

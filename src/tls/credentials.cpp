@@ -16,22 +16,17 @@
 
 namespace postern::tls {
 
+using config::shown_name;
+
 namespace {
 
 constexpr int kSoon = 14 * 24 * 3600;  // seconds: time to renew a certificate
-
-std::unexpected<config::Error> failed(const config::Location& where, std::string_view what)
-{
-    return std::unexpected(config::Error::at(where, std::string(what) + take_errors()));
-}
 
 std::string as_text(const ASN1_TIME* time)
 {
     const BioPtr out(BIO_new(BIO_s_mem()));
     ASN1_TIME_print(out.get(), time);
-    char* text = nullptr;
-    const long size = BIO_get_mem_data(out.get(), &text);
-    return {text, static_cast<std::size_t>(size)};
+    return content(*out);
 }
 
 void warn_of_dates(const X509* certificate, const config::Written& file, Loading& loading)
@@ -139,7 +134,12 @@ int version_of(std::string_view name)
 
 void Loading::warn(const config::Location& where, std::string_view message)
 {
-    warnings.push_back({LogLevel::warn, config::Error::at(where, message).text});
+    config::warn_once(warnings, config::Error::at(where, message).text);
+}
+
+std::unexpected<config::Error> failed(const config::Location& where, std::string_view what)
+{
+    return std::unexpected(config::Error::at(where, std::string(what) + take_errors()));
 }
 
 config::Checked use_pair(ssl_ctx_st& context, const config::SslPair& pair,
@@ -277,11 +277,6 @@ bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands
         return conf.names_path(command) || conf.run(command, "");
     };
     return std::ranges::all_of(commands, applies) && SSL_CONF_CTX_finish(conf.get()) == 1;
-}
-
-std::string_view shown_name(std::string_view name)
-{
-    return name.starts_with("data:") ? "data:..." : name;
 }
 
 bool is_for(const ssl_ctx_st& context, std::string_view name)

@@ -24,6 +24,9 @@ struct Loading {
     void warn(const config::Location& where, std::string_view message);
 };
 
+// An error with what OpenSSL has to say of it.
+std::unexpected<config::Error> failed(const config::Location& where, std::string_view what);
+
 // A certificate with its chain, and its key. Warns of one that has expired, is not valid yet, or
 // will expire within two weeks.
 config::Checked use_pair(ssl_ctx_st& context, const config::SslPair& pair,
@@ -42,9 +45,6 @@ config::Checked apply_commands(ssl_ctx_st& context, const std::vector<config::Ss
 // The same, checked before, for one connection of a server that has its context already: without
 // those that name files, which nobody may be allowed to read by now. False if OpenSSL won't.
 bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands);
-
-// A file's name for messages; of "data:..." no more than that, as a key may follow.
-std::string_view shown_name(std::string_view name);
 
 // The leaf of a certificate's chain is for this name ("*.DOMAIN" too).
 bool is_for(const ssl_ctx_st& context, std::string_view name);

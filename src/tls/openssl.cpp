@@ -35,6 +35,13 @@ void Free::operator()(bio_st* bio) const
     BIO_free(bio);
 }
 
+std::string content(bio_st& memory)
+{
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(&memory, &text);
+    return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
+}
+
 std::string take_errors()
 {
     std::string text;

@@ -30,6 +30,9 @@ using CertificatePtr = std::unique_ptr<x509_st, Free>;
 using BioPtr = std::unique_ptr<bio_st, Free>;
 using KeyPtr = std::unique_ptr<evp_pkey_st, Free>;
 
+// What was written to a BIO in memory.
+std::string content(bio_st& memory);
+
 // " (SSL: error:0A00018F:SSL routines::ee key too small)": all of this thread's queued errors, as
 // NGINX appends them to a message, and forgets them. "" if there are none.
 std::string take_errors();

@@ -13,19 +13,11 @@ namespace postern::tls {
 
 namespace {
 
-// What was written to a memory BIO.
-std::string content(const BioPtr& bio)
-{
-    char* text = nullptr;
-    const long size = BIO_get_mem_data(bio.get(), &text);
-    return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
-}
-
 // RFC 2253 escapes whatever could end a line.
 std::string name_text(const X509_NAME* name)
 {
     const BioPtr out(BIO_new(BIO_s_mem()));
-    return X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) >= 0 ? content(out) : "";
+    return X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) >= 0 ? content(*out) : "";
 }
 
 // OpenSSL breaks endless numbers into lines, with "\\" at the end of each: on one line here.
@@ -33,7 +25,7 @@ std::string serial_text(const X509* certificate)
 {
     const BioPtr out(BIO_new(BIO_s_mem()));
     i2a_ASN1_INTEGER(out.get(), X509_get0_serialNumber(certificate));
-    std::string text = content(out);
+    std::string text = content(*out);
     std::erase_if(text, [](char c) { return c == '\\' || c == '\n'; });
     return text;
 }
@@ -55,7 +47,7 @@ std::string fingerprint_text(const X509* certificate)
 std::string pem_text(X509* certificate)
 {
     const BioPtr out(BIO_new(BIO_s_mem()));
-    return PEM_write_bio_X509(out.get(), certificate) == 1 ? content(out) : "";
+    return PEM_write_bio_X509(out.get(), certificate) == 1 ? content(*out) : "";
 }
 
 // As UTF-8; nothing if it holds what has no place in a name.

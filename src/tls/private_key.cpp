@@ -22,9 +22,8 @@ constexpr std::size_t kPhraseMax = 1024;
 
 std::unexpected<config::Error> failed(const config::Written& key, std::string_view what)
 {
-    return std::unexpected(
-        config::Error::at(key.where, fmt::format("cannot load certificate key \"{}\": {}{}",
-                                                 shown_name(key.text), what, take_errors())));
+    return tls::failed(key.where, fmt::format("cannot load certificate key \"{}\": {}",
+                                              config::shown_name(key.text), what));
 }
 
 std::expected<const Phrases*, config::Error> pass_phrases(const config::Written& file,

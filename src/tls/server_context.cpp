@@ -9,15 +9,11 @@
 #include <ctime>
 
 #include "tls/acceptor.h"
+#include "tls/connection.h"
 
 namespace postern::tls {
 
 namespace {
-
-std::unexpected<config::Error> failed(const config::Location& where, std::string_view what)
-{
-    return std::unexpected(config::Error::at(where, std::string(what) + take_errors()));
-}
 
 // OpenSSL's own, for who is content with them.
 constexpr const char* kUsualGroups = "X25519:P-256:X448:P-521:P-384";
@@ -43,8 +39,6 @@ int accept_any_certificate(int, X509_STORE_CTX*)
     return 1;
 }
 
-// Sessions in a zone that workers share.
-
 // OpenSSL takes the lifetime from the context that a connection began with.
 int set_lifetime(SSL* ssl, void*)
 {
@@ -69,6 +63,8 @@ void age_session(const SSL* ssl, int where, int)
     }
 }
 
+// Sessions in a zone that workers share.
+
 int zone_index()
 {
     static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
@@ -90,13 +86,16 @@ std::string_view id_of(const SSL_SESSION* session)
 int keep_session(SSL* ssl, SSL_SESSION* session)
 {
     SessionZone* const zone = zone_of(SSL_get_SSL_CTX(ssl));
+    if (zone == nullptr) {
+        return 0;
+    }
     // With tickets the client keeps its session itself, and never asks for it by an id. OpenSSL
     // still tells of those of TLS 1.3: they would fill the zone for nothing.
     if (SSL_version(ssl) >= TLS1_3_VERSION && (SSL_get_options(ssl) & SSL_OP_NO_TICKET) == 0) {
         return 0;
     }
     const int size = i2d_SSL_SESSION(session, nullptr);
-    if (zone != nullptr && size > 0) {
+    if (size > 0) {
         std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
         unsigned char* end = bytes.data();
         i2d_SSL_SESSION(session, &end);
@@ -153,6 +152,13 @@ public:
         X509_digest(certificate, EVP_sha256(), hash, &size);
         add({reinterpret_cast<const char*>(hash), size});
     }
+    void add(X509_CRL* list)
+    {
+        unsigned char hash[EVP_MAX_MD_SIZE];
+        unsigned size = 0;
+        X509_CRL_digest(list, EVP_sha256(), hash, &size);
+        add({reinterpret_cast<const char*>(hash), size});
+    }
     std::array<unsigned char, 32> finish()
     {
         std::array<unsigned char, 32> result{};
@@ -187,15 +193,10 @@ std::expected<std::unique_ptr<ServerContext>, config::Error> ServerContext::load
 config::Checked ServerContext::configure(Loading& loading)
 {
     SSL_CTX* const context = context_.get();
-    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                     SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_SINGLE_DH_USE |
-                                     SSL_OP_SINGLE_ECDH_USE);
+    Connection::prepare(*context);
     if (settings_.prefer_server_ciphers) {
         SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     }
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_max_early_data(context, 0);
     if (auto done = set_protocols(*context, settings_.protocols, loading); !done) {
         return done;
     }
@@ -348,10 +349,7 @@ void ServerContext::bind_sessions()
                 digest.add(certificate);
             } else if (X509_CRL* const list =
                            X509_OBJECT_get0_X509_CRL(const_cast<X509_OBJECT*>(one))) {
-                unsigned char hash[EVP_MAX_MD_SIZE];
-                unsigned size = 0;
-                X509_CRL_digest(list, EVP_sha256(), hash, &size);
-                digest.add({reinterpret_cast<const char*>(hash), size});
+                digest.add(list);
             }
         }
     }

@@ -107,7 +107,7 @@ TEST_F(ServerContextTest, DheWantsItsParameters)
     ASSERT_TRUE(add("without", rsa));
     ASSERT_TRUE(add("with", [&](MailServer& server) {
         rsa(server);
-        server.ssl.dhparam = written(site.folder.write("dh.pem", Issued::content(out.get())));
+        server.ssl.dhparam = written(site.folder.write("dh.pem", content(*out)));
     })) << site.error;
     use_version(TLS1_2_VERSION);
     SSL_CTX_set_cipher_list(visitor.context.get(), "kDHE");

@@ -32,7 +32,7 @@ struct Issued {
     {
         const BioPtr out(BIO_new(BIO_s_mem()));
         PEM_write_bio_X509(out.get(), certificate.get());
-        return content(out.get());
+        return content(*out);
     }
     // Encrypted if a pass phrase is given.
     std::string key_pem(const std::string& pass_phrase = "") const
@@ -42,14 +42,7 @@ struct Issued {
         PEM_write_bio_PrivateKey(out.get(), key.get(),
                                  pass_phrase.empty() ? nullptr : EVP_aes_256_cbc(), phrase,
                                  static_cast<int>(pass_phrase.size()), nullptr, nullptr);
-        return content(out.get());
-    }
-
-    static std::string content(BIO* bio)
-    {
-        char* text = nullptr;
-        const long size = BIO_get_mem_data(bio, &text);
-        return {text, static_cast<std::size_t>(size)};
+        return content(*out);
     }
 };
 
@@ -136,7 +129,7 @@ inline std::string revocation_list(const Issued& authority,
     EXPECT_GT(X509_CRL_sign(made.get(), authority.key.get(), EVP_sha256()), 0);
     const BioPtr out(BIO_new(BIO_s_mem()));
     PEM_write_bio_X509_CRL(out.get(), made.get());
-    return Issued::content(out.get());
+    return content(*out);
 }
 
 // A folder that goes with the test.

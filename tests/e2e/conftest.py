@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from support.backend_front import Front  # noqa: E402
 from support.certificates import Pki  # noqa: E402
 from support.directory import Directory  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
@@ -14,6 +15,7 @@ from support.folder import temporary_folder  # noqa: E402
 from support.ports import free_port  # noqa: E402
 from support.postfix import Postfix, why_not  # noqa: E402
 from support.proxy import Proxy  # noqa: E402
+from support.tls_backend import TlsBackend  # noqa: E402
 
 SMTP_PORT = free_port()  # Dovecot's submission service has to know Postfix's before it runs
 
@@ -83,3 +85,29 @@ def directory(dovecot):
     service = Directory(dovecot)
     yield service
     service.close()
+
+
+@pytest.fixture
+def front(server):
+    """Proxies in front of a backend: front(protocol, port, directives)."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(Front(server, *arguments, **options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.service.close()
+
+
+@pytest.fixture
+def backend():
+    """Mail servers that follow a script, under TLS: backend(protocol, certificate)."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(TlsBackend(*arguments, **options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()

@@ -4,17 +4,16 @@ import imaplib
 import poplib
 import re
 import smtplib
-import socket
 import ssl
 
 import pytest
-from support.backend_front import ACCEPTED, FAILED, LOGIN, PASSWORD, Front, trusting
+from support.backend_front import ACCEPTED, FAILED, LOGIN, PASSWORD, trusting
 from support.dovecot import Dovecot
 from support.folder import temporary_folder
 from support.ports import connect, free_port, wait_until
 from support.postfix import Postfix, why_not
 from support.scripted_service import ScriptedService, ok
-from support.tls_backend import GREETING, TlsBackend
+from support.tls_backend import GREETING
 
 every_protocol = pytest.mark.parametrize("protocol", list(LOGIN))
 both_ways = pytest.mark.parametrize("mode", ["on", "starttls"])
@@ -37,30 +36,6 @@ def tls_postfix(tls_dovecot, pki):
         program = Postfix(folder, tls_dovecot, SMTP_PORT, certificate=pki.server)
         yield program
         program.stop()
-
-
-@pytest.fixture
-def front(server):
-    made = []
-
-    def make(protocol, port, directives, **options):
-        made.append(Front(server, protocol, port, directives, **options))
-        return made[-1]
-    yield make
-    for one in made:
-        one.service.close()
-
-
-@pytest.fixture
-def backend():
-    made = []
-
-    def make(*arguments, **options):
-        made.append(TlsBackend(*arguments, **options))
-        return made[-1]
-    yield make
-    for one in made:
-        one.close()
 
 
 # A real server

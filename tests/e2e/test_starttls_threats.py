@@ -3,7 +3,6 @@ STARTTLS, T5 credentials in clear, T12 sessions of one server shown to a stricte
 names, T22 other protocols on our ports; clients that stall, and garbage."""
 
 import random
-import re
 import socket
 import ssl
 import threading

@@ -4,36 +4,21 @@ looked at by the same rules."""
 import ssl
 
 import pytest
-from support.backend_front import FAILED, PASSWORD, Front, trusting
+from support.backend_front import FAILED, PASSWORD, trusting
 from support.certificates import Authority, Certificate
-from support.tls_backend import TlsBackend
 
 every_version = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 GOOD = b"a OK backend knows you\r\n"
 
 
 @pytest.fixture
-def front(server):
-    made = []
-
-    def make(port, directives, **options):
-        made.append(Front(server, options.pop("protocol", "imap"), port, directives, **options))
-        return made[-1]
-    yield make
-    for one in made:
-        one.service.close()
+def front(front):
+    return lambda port, directives, protocol="imap", **options: front(protocol, port, directives, **options)
 
 
 @pytest.fixture
-def backend():
-    made = []
-
-    def make(*arguments, protocol="imap", at_once=True, **options):
-        made.append(TlsBackend(protocol, *arguments, at_once=at_once, **options))
-        return made[-1]
-    yield make
-    for one in made:
-        one.close()
+def backend(backend):
+    return lambda *arguments, protocol="imap", at_once=True, **options: backend(protocol, *arguments, at_once=at_once, **options)
 
 
 def heard_no_login(visit):

@@ -111,7 +111,7 @@ class TlsBackend:
 
     def _talk(self, peer, visit):
         peer.sendall(self.greeting)
-        pending, literals = b"", 0
+        pending = b""
         while True:
             while b"\n" not in pending:
                 data = peer.recv(4096)

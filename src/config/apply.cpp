@@ -43,6 +43,7 @@ public:
             return applied;
         }
         add_default_log();
+        check_affinity();
         if (auto settled = settle_addresses(draft_); !settled) {
             return settled;
         }
@@ -225,6 +226,18 @@ private:
             log.path = below(draft_.options.prefix, name);
         }
         logs.push_back(std::move(log));
+    }
+
+    void check_affinity()
+    {
+        const auto& [automatic, masks] = draft_.settings.worker_cpu_affinity;
+        if (!automatic && masks.size() > 1 && masks.size() != draft_.settings.worker_processes) {
+            draft_.warnings.push_back(
+                {LogLevel::warn,
+                 "the number of \"worker_processes\" is not equal to the number of "
+                 "\"worker_cpu_affinity\" masks, using last mask for remaining worker "
+                 "processes"});
+        }
     }
 
     Checked check_connections()

@@ -226,8 +226,7 @@ TEST_F(ApplyTest, BadMainValues)
 TEST_F(ApplyTest, WhatHasNoEffectIsToldSo)
 {
     for (const std::string directive :
-         {"lock_file x", "worker_cpu_affinity auto", "worker_priority -5", "worker_rlimit_core 1g",
-          "timer_resolution 1ms", "debug_points stop", "pcre_jit on", "ssl_engine x",
+         {"lock_file x", "timer_resolution 1ms", "debug_points stop", "pcre_jit on", "ssl_engine x",
           "thread_pool a threads=1", "ssl_object_cache_inheritable on"}) {
         settings(directive + ";");
         EXPECT_EQ(warnings_, Strings{"warn: \"" + directive.substr(0, directive.find(' ')) +

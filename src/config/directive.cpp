@@ -43,6 +43,7 @@ std::span<const DirectiveGroup> directive_groups()
 {
     static const std::array groups = {
         DirectiveGroup{"Process", main_directives()},
+        DirectiveGroup{"The worker", worker_directives()},
         DirectiveGroup{"Events", events_directives()},
         DirectiveGroup{"Mail servers", mail_directives()},
         DirectiveGroup{"Who may connect", access_directives()},

@@ -3,6 +3,7 @@
 // initial texts are run through the same setters as a file's.
 #pragma once
 
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -267,12 +268,25 @@ struct Events {
     bool multi_accept = false;
 };
 
+// Processors, as sched_setaffinity(2) knows them.
+using CpuMask = std::bitset<1024>;
+
+// "worker_cpu_affinity": the n-th mask is for the n-th event loop, and the last one for the rest.
+// Automatic: each loop has one processor of the last mask, in turn.
+struct CpuAffinity {
+    bool automatic = false;
+    std::vector<CpuMask> masks;  // empty: wherever the system likes
+};
+
 struct Settings {
     std::string directory;          // of the main configuration file
     std::string user;               // empty: the user that started Postern
     std::string group;              // empty: the user's own
     unsigned worker_processes = 1;  // event loops; auto is resolved already
     std::optional<std::uint64_t> worker_rlimit_nofile;
+    std::optional<std::uint64_t> worker_rlimit_core;
+    int worker_priority = 0;  // nice value
+    CpuAffinity worker_cpu_affinity;
     milliseconds worker_shutdown_timeout{};
     std::string pid;                    // absolute path
     std::vector<LogTarget> error_logs;  // of the main level; never empty after load

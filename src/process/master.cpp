@@ -12,6 +12,7 @@
 #include "build_info.h"
 #include "process/signals.h"
 #include "process/worker.h"
+#include "process/worker_limits.h"
 
 namespace postern::process {
 
@@ -189,6 +190,7 @@ int Master::work()
 {
     set_title(running_.settings->master_process ? "worker process" : "single process");
     if (running_.settings->master_process) {
+        apply_limits(*running_.settings, running_.logs.main);
         const auto done = become_worker(*running_.settings, running_.identity);
         if (!done) {
             running_.logs.main.write(LogLevel::emerg, done.error());

@@ -4,7 +4,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -77,13 +76,6 @@ std::expected<void, std::string> become_worker(const config::Settings& settings,
                                                const std::optional<Identity>& identity)
 {
     clean_environment(settings);
-    if (settings.worker_rlimit_nofile) {
-        const rlimit limit{*settings.worker_rlimit_nofile, *settings.worker_rlimit_nofile};
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            return failure(
-                fmt::format("setrlimit(RLIMIT_NOFILE, {})", *settings.worker_rlimit_nofile));
-        }
-    }
     if (identity) {
         if (setgid(identity->gid) != 0) {
             return failure(fmt::format("setgid({})", identity->gid));
@@ -96,9 +88,11 @@ std::expected<void, std::string> become_worker(const config::Settings& settings,
         }
     }
     // Nothing that a worker starts may gain rights, and no other process of its user may read its
-    // memory: passwords pass through it.
+    // memory: passwords pass through it. Whoever asks for core files wants them written all the
+    // same.
+    const bool wants_core = settings.worker_rlimit_core.value_or(0) > 0;
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_DUMPABLE, wants_core ? 1 : 0, 0, 0, 0);
     // A worker whose master was killed takes no new sessions, so that a new master can start.
     prctl(PR_SET_PDEATHSIG, SIGQUIT, 0, 0, 0);
     if (!settings.working_directory.empty() && chdir(settings.working_directory.c_str()) != 0) {

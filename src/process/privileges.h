@@ -21,7 +21,7 @@ struct Identity {
 std::expected<std::optional<Identity>, std::string> worker_identity(
     const config::Settings& settings);
 
-// Makes this process a worker: limits, identity, working directory, environment. The error is
+// Makes this process a worker: identity, working directory, environment. The error is
 // complete but for its level.
 std::expected<void, std::string> become_worker(const config::Settings& settings,
                                                const std::optional<Identity>& identity);

@@ -6,6 +6,7 @@
 
 #include "process/event_loop.h"
 #include "process/signals.h"
+#include "process/worker_limits.h"
 
 namespace postern::process {
 
@@ -51,7 +52,9 @@ public:
         }
         running_ = static_cast<unsigned>(loops_.size());
         for (const auto& loop : loops_) {
-            threads_.emplace_back([this, &loop = *loop] {
+            const auto number = static_cast<unsigned>(threads_.size());
+            threads_.emplace_back([this, &shared, &loop = *loop, number] {
+                bind_event_loop(shared.settings, number, shared.logs.main);
                 loop.run();
                 if (--running_ == 0) {
                     kill(getpid(), kLoopsEnded);

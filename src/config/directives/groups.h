@@ -6,6 +6,7 @@
 namespace postern::config {
 
 std::span<const Directive> main_directives();
+std::span<const Directive> worker_directives();
 std::span<const Directive> events_directives();
 std::span<const Directive> mail_directives();
 std::span<const Directive> access_directives();

@@ -1,7 +1,6 @@
-// The process: who it is, how many event loops it has, where it logs.
+// The process: who it is, where it logs.
 #include <grp.h>
 #include <pwd.h>
-#include <unistd.h>
 
 #include "build_info.h"
 #include "config/directives/error_log.h"
@@ -34,37 +33,6 @@ Outcome user(Entry& entry)
     return {};
 }
 
-Outcome worker_processes(Entry& entry)
-{
-    constexpr unsigned kWorkersMax = 1024;  // as many as NGINX can have
-    if (entry.argument(0) == "auto") {
-        const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-        entry.field(&Settings::worker_processes) =
-            std::clamp(static_cast<unsigned>(std::max(processors, 1L)), 1U, kWorkersMax);
-        return {};
-    }
-    const auto count = parse_number<unsigned>(entry.argument(0));
-    if (!count || *count == 0 || *count > kWorkersMax) {
-        return entry.invalid("value", fmt::format("auto or 1 to {}", kWorkersMax));
-    }
-    entry.field(&Settings::worker_processes) = *count;
-    return {};
-}
-
-Outcome environment(Entry& entry)
-{
-    const std::string& text = entry.argument(0);
-    const std::size_t equals = text.find('=');
-    if (text.empty() || equals == 0) {
-        return entry.invalid("value", "NAME or NAME=VALUE");
-    }
-    entry.field(&Settings::environment)
-        .emplace_back(text.substr(0, equals), equals == std::string::npos
-                                                  ? std::nullopt
-                                                  : std::optional(text.substr(equals + 1)));
-    return {};
-}
-
 Outcome pid(Entry& entry)
 {
     if (entry.argument(0).empty()) {
@@ -91,29 +59,6 @@ constexpr Directive kDirectives[] = {
      .default_text = "`nobody` (a build option)",
      .doc = "The identity of the worker, if Postern is started by root. The group is the one with "
             "the user's name unless it is written."},
-    {.name = "worker_processes",
-     .where = kMain,
-     .args = {1, 1},
-     .set = worker_processes,
-     .initial = "1",
-     .syntax = "NUMBER | auto",
-     .doc =
-         "How many event loops there are, each a thread of the worker; `auto`: one a processor."},
-    {.name = "worker_rlimit_nofile",
-     .where = kMain,
-     .args = {1, 1},
-     .set = number<&Settings::worker_rlimit_nofile>,
-     .syntax = "NUMBER",
-     .default_text = "the system's",
-     .doc = "How many files and connections the worker may have open (`RLIMIT_NOFILE`)."},
-    {.name = "worker_shutdown_timeout",
-     .where = kMain,
-     .args = {1, 1},
-     .set = duration<&Settings::worker_shutdown_timeout>,
-     .initial = "0",
-     .syntax = "TIME",
-     .doc = "How long sessions may go on after a graceful shutdown began; `0`: as long as they "
-            "like."},
     {.name = "pid",
      .where = kMain,
      .args = {1, 1},
@@ -148,21 +93,6 @@ constexpr Directive kDirectives[] = {
      .initial = "on",
      .syntax = "on | off",
      .doc = "Whether a master process supervises the worker; `off` is for developers."},
-    {.name = "working_directory",
-     .where = kMain,
-     .args = {1, 1},
-     .set = text<&Settings::working_directory>,
-     .syntax = "DIRECTORY",
-     .default_text = "that of the start",
-     .doc = "Where the worker runs."},
-    {.name = "env",
-     .where = kMain,
-     .args = {1, 1},
-     .set = environment,
-     .syntax = "NAME | NAME=VALUE",
-     .default_text = "`TZ`",
-     .doc = "A variable of the environment that the worker keeps, or gets. All others are dropped.",
-     .again = Again::adds},
     {.name = "include",
      .where = kAnywhere,
      .args = {1, 1},
@@ -190,21 +120,6 @@ constexpr Directive kDirectives[] = {
      .where = kMain,
      .args = {1, 1},
      .syntax = "FILE",
-     .support = Support::no_effect},
-    {.name = "worker_cpu_affinity",
-     .where = kMain,
-     .args = {1, Arity::kAny},
-     .syntax = "MASK… | auto [MASK]",
-     .support = Support::no_effect},
-    {.name = "worker_priority",
-     .where = kMain,
-     .args = {1, 1},
-     .syntax = "NUMBER",
-     .support = Support::no_effect},
-    {.name = "worker_rlimit_core",
-     .where = kMain,
-     .args = {1, 1},
-     .syntax = "SIZE",
      .support = Support::no_effect},
     {.name = "timer_resolution",
      .where = kMain,

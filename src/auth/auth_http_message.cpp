@@ -63,7 +63,7 @@ private:
     bool is_valid_ = true;
 };
 
-constexpr std::size_t kFixedBytes = 512;  // names, line ends, and what has a small limit
+constexpr std::size_t kFixedBytes = 1024;  // names, line ends, and what has a small limit
 
 std::size_t most_bytes(const HttpService& service, const Claim& claim, const Peer& peer)
 {
@@ -231,7 +231,13 @@ std::optional<Secret> make_request(const HttpService& service, const Claim& clai
     if (peer.protocol == config::Protocol::smtp) {
         request.header("Client-Host", peer.client_host);
     }
-    // Here go NGINX's Proxy-Protocol-Addr, -Port, -Server-Addr and -Server-Port.
+    if (peer.proxied) {
+        const auto& [source, destination, source_ip, destination_ip] = *peer.proxied;
+        request.header("Proxy-Protocol-Addr", source_ip);
+        request.header("Proxy-Protocol-Port", std::to_string(source.port()));
+        request.header("Proxy-Protocol-Server-Addr", destination_ip);
+        request.header("Proxy-Protocol-Server-Port", std::to_string(destination.port()));
+    }
     if (claim.method == Method::none) {
         request.header("Auth-SMTP-Helo", claim.smtp_helo);
         request.header("Auth-SMTP-From", claim.smtp_from);

@@ -191,6 +191,23 @@ TEST(AuthHttpRequest, HasNginxsHeadersInTheirOrder)
               "\r\n");
 }
 
+TEST(AuthHttpRequest, TellsWhatAProxyInFrontSays)
+{
+    Peer from = peer();
+    EXPECT_EQ(request(service(), claim(), from).find("Proxy-Protocol"), std::string::npos);
+    from.proxied = {.source = *SocketAddress::parse_ip("2001:db8::1", 35646),
+                    .destination = *SocketAddress::parse_ip("2001:db8::2", 993),
+                    .source_ip = "2001:DB8:0::1",
+                    .destination_ip = "2001:db8::2"};
+    EXPECT_NE(request(service(), claim(), from)
+                  .find("\r\nClient-IP: 192.0.2.1\r\n"
+                        "Proxy-Protocol-Addr: 2001:DB8:0::1\r\n"
+                        "Proxy-Protocol-Port: 35646\r\n"
+                        "Proxy-Protocol-Server-Addr: 2001:db8::2\r\n"
+                        "Proxy-Protocol-Server-Port: 993\r\n"),
+              std::string::npos);
+}
+
 TEST(AuthHttpRequest, OfSmtpWithoutLoginHasTheEnvelope)
 {
     HttpService to = service();

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "config/settings.h"
 #include "log/session_log.h"
+#include "net/proxy_header.h"
 #include "net/task.h"
 #include "tls/peer_certificate.h"
 
@@ -50,8 +51,10 @@ struct PeerTls {
 struct Peer {
     config::Protocol protocol = config::Protocol::imap;
     SocketAddress client_address;
-    std::string client_ip;       // as text; "unix:" for a UNIX socket
-    std::string client_host;     // SMTP: a verified name, "[UNAVAILABLE]" or "[TEMPUNAVAIL]"
+    std::string client_ip;    // as text; "unix:" for a UNIX socket
+    std::string client_host;  // SMTP: a verified name, "[UNAVAILABLE]" or "[TEMPUNAVAIL]"
+    // What a PROXY header says, be it believed or not.
+    std::optional<net::ProxyHeader::Addresses> proxied;
     unsigned attempt = 1;        // of this connection
     std::optional<PeerTls> tls;  // nothing: the connection is not encrypted
 };

@@ -25,6 +25,12 @@ net::Task<bool> Connection::open(net::Resolver& resolver)
     if (!connected) {
         co_return false;
     }
+    if (!target_.proxy_header.empty()) {
+        const bool is_sent = co_await send_proxy_header();
+        if (!is_sent) {
+            co_return false;
+        }
+    }
     if (target_.ssl == ProxySsl::on) {
         // No other address is tried after this: who answers with a wrong certificate may be
         // somebody else, and the administrator has to hear of it.
@@ -67,6 +73,21 @@ net::Task<bool> Connection::connect(net::Resolver& resolver)
             break;
         }
     }
+    co_return false;
+}
+
+net::Task<bool> Connection::send_proxy_header()
+{
+    log_.set_action("sending PROXY protocol header to upstream");
+    net::Conversation talk(*stream_, deadline_, buffer_bytes_);
+    std::optional<net::Disconnected> end;
+    try {
+        co_await talk.write(target_.proxy_header);
+        co_return true;
+    } catch (const net::Disconnected& disconnected) {
+        end = disconnected;
+    }
+    log_end(*end);
     co_return false;
 }
 

@@ -22,8 +22,9 @@ struct Target {
     std::string host;  // an IP address, a name (its addresses are tried in turn) or "unix:PATH"
     std::uint16_t port = 0;
     config::ProxySsl ssl = config::ProxySsl::off;
-    bool verify = false;  // is the server's certificate looked at?
-    std::string name;     // to be in it
+    bool verify = false;       // is the server's certificate looked at?
+    std::string name;          // to be in it
+    std::string proxy_header;  // to be sent before all else, TLS too; mostly empty
 };
 
 // The connection to a mailbox server, until the relay gets it. Whether it is under TLS is no
@@ -62,6 +63,7 @@ public:
 
 private:
     net::Task<bool> connect(net::Resolver& resolver);
+    net::Task<bool> send_proxy_header();
     net::Task<bool> handshake();
     void log_connect_failure(const SocketAddress& address, int error) const;
     void log_tls_failure(const net::Stream::TlsFailure& failure) const;

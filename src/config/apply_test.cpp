@@ -245,19 +245,40 @@ TEST_F(ApplyTest, WhatHasNoEffectIsToldSo)
 
 TEST_F(ApplyTest, WhatIsMissingIsRefusedByName)
 {
-    const std::string message =
-        "\"set_real_ip_from\" directive is not supported by this version of Postern";
-    EXPECT_EQ(server_error("set_real_ip_from x;"), message);
-    EXPECT_EQ(server_error("", "set_real_ip_from x;"), message);
     EXPECT_EQ(error("events { debug_connection ::1; }"),
               "\"debug_connection\" directive is not supported by this version of Postern in "
               "t.conf:1");
-    EXPECT_EQ(server_error("proxy_protocol on;"),
-              "\"proxy_protocol\" directive is not supported by this version of Postern (only off "
-              "is)");
-    EXPECT_EQ(server_error("proxy_protocol V2;").find("\"proxy_protocol\" directive is not supp"),
-              0u);
+}
+
+TEST_F(ApplyTest, ProxyProtocolToBackends)
+{
+    EXPECT_EQ(server("").proxy_protocol, ProxyProtocol::off);
+    EXPECT_EQ(server("proxy_protocol on;").proxy_protocol, ProxyProtocol::v1);
+    EXPECT_EQ(server("proxy_protocol V2;").proxy_protocol, ProxyProtocol::v2);
     EXPECT_EQ(server_error("proxy_protocol v3;"), "invalid value \"v3\" (off, on or v2 is wanted)");
+}
+
+TEST_F(ApplyTest, PeersThatMayNameClients)
+{
+    const auto ip = [](const char* text) { return *SocketAddress::parse_ip(text, 1); };
+    const auto peers =
+        server("set_real_ip_from 10.0.0.0/8; set_real_ip_from ::1; set_real_ip_from unix:;")
+            .real_ip_from;
+    ASSERT_EQ(peers.size(), 3u);
+    EXPECT_TRUE(peers[0].network.contains(ip("10.1.2.3")));
+    EXPECT_TRUE(peers[1].network.contains(ip("::1")));
+    EXPECT_TRUE(peers[2].unix_socket);
+    EXPECT_FALSE(peers[1].unix_socket);
+    // Those of a server hide the others.
+    EXPECT_EQ(server("set_real_ip_from ::1;", "set_real_ip_from ::2; set_real_ip_from ::3;")
+                  .real_ip_from.size(),
+              1u);
+    EXPECT_EQ(server("", "set_real_ip_from ::2; set_real_ip_from ::3;").real_ip_from.size(), 2u);
+    EXPECT_EQ(server_error("set_real_ip_from no.such.host.invalid;"),
+              "host not found in set_real_ip_from \"no.such.host.invalid\" (an address, "
+              "ADDRESS/BITS, unix: or a host name is wanted)");
+    server("set_real_ip_from 10.1.0.0/8;");
+    EXPECT_EQ(warnings_.at(0), "warn: low address bits of 10.1.0.0/8 are meaningless in t.conf:5");
 }
 
 TEST_F(ApplyTest, ConnectionsMustSufficeForTheListeningSockets)
@@ -300,23 +321,6 @@ TEST_F(ApplyTest, LeftOutProtocolsAreNamed)
                                                  to_string(protocol)));
         }
     }
-}
-
-TEST_F(ApplyTest, FeaturesThatAreMissingStopTheStart)
-{
-    const Settings read = settings(
-        "mail { auth_http h;\nserver {\nlisten 143-145 ssl proxy_protocol;\n}\n"
-        "server {\nstarttls only;\nlisten 110;\n} }");
-    const auto missing = missing_features(read);
-    ASSERT_EQ(missing.size(), 1u);
-    EXPECT_EQ(local(missing[0].text),
-              "\"proxy_protocol\" parameter of \"listen\" is not supported "
-              "by this version of Postern in t.conf:3");
-    const auto loaded = load(options_);
-    ASSERT_FALSE(loaded);
-    EXPECT_EQ(loaded.error().text, missing[0].text);
-    ASSERT_EQ(error(mail("starttls on; listen 993 ssl;")), "");
-    EXPECT_TRUE(load(options_));
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ std::span<const DirectiveGroup> directive_groups()
         DirectiveGroup{"The worker", worker_directives()},
         DirectiveGroup{"Events", events_directives()},
         DirectiveGroup{"Mail servers", mail_directives()},
+        DirectiveGroup{"Clients behind a proxy", real_ip_directives()},
         DirectiveGroup{"Who may connect", access_directives()},
         DirectiveGroup{"Where users are looked up", auth_directives()},
         DirectiveGroup{"IMAP", imap_directives()},

@@ -12,30 +12,7 @@
 
 namespace postern::config {
 
-namespace {
-
-// Collects errors, each text once: a range of ports has one "listen", and so has a host name.
-class Findings
-{
-public:
-    void add(const Location& where, std::string_view message)
-    {
-        Error error = Error::at(where, message);
-        if (known_.insert(error.text).second) {
-            errors_.push_back(std::move(error));
-        }
-    }
-
-    std::vector<Error> take() { return std::move(errors_); }
-
-private:
-    std::vector<Error> errors_;
-    std::set<std::string> known_;
-};
-
-}  // namespace
-
-std::expected<Loaded, Error> read(const Options& options)
+std::expected<Loaded, Error> load(const Options& options)
 {
     auto tree = read_tree(options.conf_path, options.global_directives);
     if (!tree) {
@@ -48,21 +25,6 @@ std::expected<Loaded, Error> read(const Options& options)
     Loaded loaded{std::move(draft->settings), std::move(tree->warnings), std::move(tree->files)};
     std::ranges::move(draft->warnings, std::back_inserter(loaded.warnings));
     return loaded;
-}
-
-std::vector<Error> missing_features(const Settings& settings)
-{
-    Findings findings;
-    for (const MailServer& server : settings.servers) {
-        for (const Listen& listen : server.listens) {
-            if (listen.proxy_protocol) {
-                findings.add(listen.where,
-                             "\"proxy_protocol\" parameter of \"listen\" is not "
-                             "supported by this version of Postern");
-            }
-        }
-    }
-    return findings.take();
 }
 
 std::vector<Warning> missing_users(const Settings& settings)
@@ -94,18 +56,6 @@ std::vector<Warning> missing_users(const Settings& settings)
         }
     }
     return warnings;
-}
-
-std::expected<Loaded, Error> load(const Options& options)
-{
-    auto loaded = read(options);
-    if (!loaded) {
-        return loaded;
-    }
-    if (auto missing = missing_features(loaded->settings); !missing.empty()) {
-        return std::unexpected(std::move(missing.front()));
-    }
-    return loaded;
 }
 
 }  // namespace postern::config

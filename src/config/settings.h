@@ -96,6 +96,15 @@ struct AccessRule {
     Network network;
 };
 
+// "set_real_ip_from": a peer that may say who really calls.
+struct TrustedPeer {
+    bool unix_socket = false;  // any client of a UNIX socket; else
+    Network network;
+};
+
+// "proxy_protocol": what a mailbox server is told of the client before all else.
+enum class ProxyProtocol : unsigned char { off, v1, v2 };
+
 // "resolver": DNS servers; none: those of the system (/etc/resolv.conf).
 struct Resolver {
     bool configured = false;             // by the directive: SMTP clients' names are looked up
@@ -226,6 +235,7 @@ struct MailServer {
     unsigned max_commands = 0;  // commands before login that are well-formed; ours
     StartTls starttls = StartTls::off;
     Location starttls_where;  // for messages
+    std::vector<TrustedPeer> real_ip_from;
     std::vector<AccessRule> access;
     std::vector<LogTarget> error_logs;  // empty: the main ones
     Resolver resolver;
@@ -256,6 +266,7 @@ struct MailServer {
     bool proxy_pass_error_message = false;
     bool proxy_smtp_auth = false;
     bool xclient = false;
+    ProxyProtocol proxy_protocol = ProxyProtocol::off;
     ProxySsl proxy_ssl = ProxySsl::off;
     Location proxy_ssl_where;
     ClientSsl proxy_ssl_settings;

@@ -35,7 +35,7 @@ protected:
     std::expected<Loaded, Error> read(std::string_view text)
     {
         options_.conf_path = write("conf/t.conf", text);
-        return config::read(options_);
+        return config::load(options_);
     }
 
     // Settings of a text that is right; warnings are kept in warnings_.

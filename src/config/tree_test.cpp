@@ -171,7 +171,7 @@ TEST_F(TreeTest, AConfigurationHasALargestSize)
 TEST_F(TreeTest, AMissingMainFileHasNoPlace)
 {
     options_.conf_path = folder_ + "gone.conf";
-    EXPECT_EQ(config::read(options_).error().text,
+    EXPECT_EQ(config::load(options_).error().text,
               "open() \"" + folder_ + "gone.conf\" failed (2: No such file or directory)");
 }
 

@@ -35,6 +35,7 @@ void add(std::vector<Plan>& plans, const config::Listen& listen, std::size_t ser
                       .name = listen.address.text(),
                       .server = server,
                       .protocol = listen.protocol,
+                      .proxy_protocol = listen.proxy_protocol,
                       .ssl = listen.ssl};
     const auto known = std::ranges::find(
         plans, listen.address, [](const Plan& plan) -> auto& { return plan.listen->address; });

@@ -21,6 +21,7 @@ struct Endpoint {
     // for none by name.
     std::size_t server = 0;
     config::Protocol protocol = config::Protocol::imap;
+    bool proxy_protocol = false;              // a PROXY header comes before all else
     bool ssl = false;                         // TLS from the first byte
     const tls::Acceptor* acceptor = nullptr;  // null: no TLS here; it knows the other servers
 };

@@ -20,6 +20,7 @@ public:
     // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for
     // none.
     void set_action(const char* action) { action_ = action; }
+    void set_client(std::string address) { client_ = std::move(address); }
     void set_logger(Logger logger) { logger_ = std::move(logger); }
     void set_using_starttls() { using_starttls_ = true; }
     void set_login(std::string_view login);        // escaped here

@@ -107,12 +107,14 @@ bool Conversation::write_now(std::string_view& text)
 
 Task<> Conversation::wait_to_write(std::string_view text)
 {
+    writing_ = true;
     do {
         StreamEvent event(stream_, deadline_);
         if (!co_await event) {
             throw Disconnected{Disconnected::Reason::timed_out};
         }
     } while (!write_now(text));
+    writing_ = false;
 }
 
 // Moves what is unread to the front, or to a larger buffer, so that at least one byte fits.

@@ -58,6 +58,9 @@ public:
     class Write;
     Write write(std::string_view text);
 
+    // Is a part of what was written still to be sent?
+    bool is_writing() const { return writing_; }
+
     Stream& stream() { return stream_; }
     Deadline& deadline() { return deadline_; }
 
@@ -76,6 +79,7 @@ private:
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
+    bool writing_ = false;
 };
 
 // Both try first and make a coroutine only if they have to wait.

@@ -24,6 +24,8 @@ public:
         expired_ = false;
         disarm();
     }
+    // So that Loop::end_idle_waits makes it pass.
+    void end_with_loop() { ends_with_loop_ = true; }
     bool expired() const { return expired_; }
     bool idle() const { return !armed() && !expired_; }  // neither set nor passed
     Loop& loop() const { return Timer::loop(); }
@@ -36,6 +38,7 @@ public:
     void await_resume() const noexcept {}
 
 private:
+    bool ends_with_loop() const override { return ends_with_loop_; }
     void on_expiry() override
     {
         expired_ = true;
@@ -46,6 +49,7 @@ private:
 
     std::coroutine_handle<> waiter_;
     bool expired_ = false;
+    bool ends_with_loop_ = false;
 };
 
 }  // namespace postern::net

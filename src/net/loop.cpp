@@ -69,6 +69,20 @@ void Loop::run()
     stopping_ = false;  // it may be run again
 }
 
+void Loop::end_idle_waits()
+{
+    ending_ = true;
+    std::vector<Timer*> timers;
+    for (const Entry& entry : heap_) {
+        if (entry.timer->armed() && entry.timer->ends_with_loop()) {
+            timers.push_back(entry.timer);
+        }
+    }
+    for (Timer* const timer : timers) {
+        timer->arm(now_);
+    }
+}
+
 void Loop::post(std::move_only_function<void()> work)
 {
     {

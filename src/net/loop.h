@@ -50,6 +50,8 @@ public:
 protected:
     virtual ~Timer();
     virtual void on_expiry() = 0;
+    // Does it expire when the loop is about to stop?
+    virtual bool ends_with_loop() const { return false; }
     bool armed() const { return when_ != Clock::time_point::max(); }
     Loop& loop() const { return loop_; }
 
@@ -79,6 +81,9 @@ public:
     // Runs until `stop`.
     void run();
     void stop() { stopping_ = true; }
+    // The loop is about to stop: all timers that end with it expire in this turn.
+    void end_idle_waits();
+    bool ending() const { return ending_; }
     // Runs `work` on this loop soon; callable from any thread.
     void post(std::move_only_function<void()> work);
 
@@ -149,6 +154,7 @@ private:
     int epoll_ = -1;
     int wakeup_descriptor_ = -1;
     bool stopping_ = false;
+    bool ending_ = false;
     std::size_t connections_ = 0;
     std::size_t connection_limit_ = ~std::size_t{0};
     Clock::time_point now_ = Clock::now();

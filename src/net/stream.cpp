@@ -177,6 +177,25 @@ Io Stream::receive(std::span<char> space)
     return finish_read(result, result > 0 && static_cast<std::size_t>(result) < space.size());
 }
 
+Io Stream::peek(std::span<char> space)
+{
+    ssize_t result;
+    do {
+        result = recv(descriptor_, space.data(), space.size(), MSG_PEEK);
+    } while (result < 0 && errno == EINTR);
+    return finish_read(result, false);
+}
+
+SocketAddress Stream::local_address() const
+{
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (getsockname(descriptor_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+        return {};
+    }
+    return SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size);
+}
+
 Io Stream::send(std::string_view bytes)
 {
     if (!writable_) {

@@ -70,6 +70,12 @@ public:
     // it is sent when that becomes writable, which is an event.
     bool flushed() const { return !tls_ || tls_->flushed(); }
 
+    // Looks at what a plain stream has received, from its start on, and leaves it there. Bytes that
+    // arrive later are an event.
+    Io peek(std::span<char> space);
+    // Our end; empty if the system can't say.
+    SocketAddress local_address() const;
+
     // Moves bytes between a plain stream and a pipe inside the kernel, as splice(2).
     Io splice_to(int pipe, std::size_t bytes);
     Io splice_from(int pipe, std::size_t bytes);

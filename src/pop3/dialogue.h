@@ -23,6 +23,7 @@ public:
     std::string_view access_denied() const override { return "-ERR access denied\r\n"; }
     std::string_view certificate_error() const override { return kCertificateError; }
     std::string_view no_certificate() const override { return kNoCertificate; }
+    std::string_view shutting_down() const override { return kShuttingDown; }
 
 private:
     bool allowed(Verb verb, const std::string& user) const;

@@ -40,6 +40,7 @@ inline constexpr std::string_view kInvalid = "-ERR invalid command\r\n";
 inline constexpr std::string_view kInternalError = "-ERR internal server error\r\n";
 inline constexpr std::string_view kCertificateError = "-ERR SSL certificate error\r\n";
 inline constexpr std::string_view kNoCertificate = "-ERR No required SSL certificate\r\n";
+inline constexpr std::string_view kShuttingDown = "-ERR server is shutting down\r\n";
 
 // Does the greeting hold a challenge? If so, APOP and CRAM-MD5 both answer that one.
 bool greets_with_challenge(const Mechanisms& mechanisms);

@@ -54,7 +54,19 @@ void EventLoop::drain()
 
 void EventLoop::stop()
 {
-    loop_.post([this] { loop_.stop(); });
+    loop_.post([this] {
+        newcomers_.dismiss();
+        loop_.stop();
+    });
+}
+
+void EventLoop::end_sessions()
+{
+    loop_.post([this] {
+        newcomers_.dismiss();
+        loop_.end_idle_waits();
+        loop_.stop();  // at the end of this turn
+    });
 }
 
 void EventLoop::accept(const listen::Socket& socket, int descriptor, const SocketAddress& client)
@@ -62,6 +74,7 @@ void EventLoop::accept(const listen::Socket& socket, int descriptor, const Socke
     const listen::Endpoint& endpoint = socket.endpoint_of(descriptor);
     session::Arrival arrival{
         .seat = session::Seat(this, [](void* self) { static_cast<EventLoop*>(self)->leave(); }),
+        .newcomers = newcomers_,
         .client = std::make_unique<net::Stream>(loop_, descriptor),
         .address = client,
         .endpoint = endpoint,

@@ -40,9 +40,11 @@ public:
 
     // Accepts and serves until told to stop, or until the last session ends after `drain`.
     void run() { loop_.run(); }
-    // Both from any thread. Drain: accept no more.
+    // All from any thread. Drain: accept no more. Both others tell clients that have not logged in
+    // yet; `end_sessions` also ends all other sessions in good order, with their log lines.
     void drain();
     void stop();
+    void end_sessions();
 
 private:
     void accept(const listen::Socket& socket, int descriptor, const SocketAddress& client);
@@ -70,6 +72,7 @@ private:
     std::vector<std::unique_ptr<auth::Authenticator>> authenticators_;
     std::vector<session::Server> servers_;
     std::vector<std::unique_ptr<listen::Listener>> listeners_;
+    session::Newcomers newcomers_;
     std::size_t sessions_ = 0;
     bool draining_ = false;
 };

@@ -81,6 +81,12 @@ public:
             loop->stop();
         }
     }
+    void end_sessions()
+    {
+        for (const auto& loop : loops_) {
+            loop->end_sessions();
+        }
+    }
 
 private:
     std::vector<std::unique_ptr<EventLoop>> loops_;
@@ -132,7 +138,10 @@ int run_worker(const config::Settings& settings, const Logs& logs, log::Targets&
             break;
         case kTimedOut:
             logs.main.write(LogLevel::notice, "shutdown timeout");
-            [[fallthrough]];
+            logs.main.write(LogLevel::notice, "exiting");
+            threads->end_sessions();
+            limit.reset();
+            break;
         case SIGTERM:
         case SIGINT:
             logs.main.write(LogLevel::notice, "exiting");

@@ -19,6 +19,7 @@ net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::mi
     Direction up(client, backend, std::move(from_client));
     Direction down(backend, client, std::move(from_backend));
     net::Deadline deadline(client.loop());
+    deadline.end_with_loop();
     End end = End::closed_by_client;
     bool half_closed = false;
     std::uint64_t moved_before = 0;  // when the deadline was set
@@ -55,7 +56,9 @@ net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::mi
         }
         net::StreamEvent event(client, backend, deadline);
         if (!co_await event) {
-            if (!half_closed) {
+            if (client.loop().ending()) {
+                end = End::shut_down;
+            } else if (!half_closed) {
                 end = End::timed_out;
             }
             break;

@@ -15,7 +15,8 @@ enum class End : unsigned char {
     closed_by_upstream,
     client_failed,    // reset, or gone
     upstream_failed,  // reset, or gone
-    timed_out         // nothing moved for `idle`
+    timed_out,        // nothing moved for `idle`
+    shut_down         // the event loop is about to stop
 };
 
 struct Result {

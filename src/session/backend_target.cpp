@@ -1,5 +1,9 @@
 #include "session/backend_target.h"
 
+#include <utility>
+
+#include "net/proxy_header.h"
+
 namespace postern::session {
 
 namespace {
@@ -34,6 +38,25 @@ backend::Target backend_target(const config::MailServer& settings, const auth::M
         .verify = mailbox.ssl_verify.value_or(settings.proxy_ssl_settings.verify),
         .name = name(settings.proxy_ssl_settings, mailbox),
     };
+}
+
+std::string header_for_backend(const config::MailServer& settings, const SocketAddress& client,
+                               const net::Stream& stream)
+{
+    switch (settings.proxy_protocol) {
+    case config::ProxyProtocol::off:
+        return "";
+    case config::ProxyProtocol::v1:
+        return net::proxy_header_v1(client, stream.local_address());
+    case config::ProxyProtocol::v2: {
+        std::optional<tls::Facts> tls;
+        if (stream.tls() != nullptr) {
+            tls = tls::facts_of(stream.tls()->ssl());
+        }
+        return net::proxy_header_v2(client, stream.local_address(), tls ? &*tls : nullptr);
+    }
+    }
+    std::unreachable();
 }
 
 }  // namespace postern::session

@@ -5,7 +5,9 @@
 #include "backend/connection.h"
 #include "base/text.h"
 #include "listen/access.h"
+#include "listen/proxied_peer.h"
 #include "session/backend_target.h"
+#include "session/client_certificate.h"
 #include "session/client_host.h"
 #include "session/dialogues.h"
 
@@ -18,7 +20,7 @@ constexpr std::chrono::seconds kGoodbyeLimit{2};
 constexpr std::size_t kGoodbyeBytes = 1024 * 1024;
 
 // The part of a session that ends with the login, and with it its memory.
-class Login
+class Login final : private Newcomer
 {
 public:
     Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
@@ -28,7 +30,9 @@ public:
     net::Task<std::optional<Mailbox>> run();
 
 private:
+    void dismiss() override;
     net::Task<std::optional<Mailbox>> talk();
+    net::Task<bool> learn_who_calls();
     void serve_as(std::size_t server);
     net::Task<bool> admit();
     net::Task<bool> start_tls();
@@ -54,6 +58,7 @@ private:
     auth::Peer peer_;
     std::string challenge_;
     std::unique_ptr<protocol::Dialogue> dialogue_;
+    bool in_handshake_ = false;
 };
 
 std::size_t client_buffer(const config::MailServer& settings, config::Protocol protocol)
@@ -71,7 +76,8 @@ std::size_t client_buffer(const config::MailServer& settings, config::Protocol p
 
 Login::Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
              log::SessionLog& log)
-    : servers_(servers),
+    : Newcomer(arrival.newcomers),
+      servers_(servers),
       server_(&servers[arrival.endpoint.server]),
       endpoint_(arrival.endpoint),
       log_(log),
@@ -113,6 +119,10 @@ net::Task<std::optional<Mailbox>> Login::run()
 net::Task<std::optional<Mailbox>> Login::talk()
 {
     deadline_.set(settings().timeout);
+    const bool is_known = !endpoint_.proxy_protocol || co_await learn_who_calls();
+    if (!is_known) {
+        co_return std::nullopt;
+    }
     const bool is_admitted = co_await admit();
     if (!is_admitted) {
         co_return std::nullopt;
@@ -160,6 +170,25 @@ net::Task<std::optional<Mailbox>> Login::talk()
     }
 }
 
+// The PROXY header. False: there is none that can be read, and nothing is said to whoever that is.
+net::Task<bool> Login::learn_who_calls()
+{
+    log_.set_action("reading PROXY protocol");
+    auto header = co_await listen::read_proxy_header(client_.stream(), deadline_);
+    if (!header) {
+        log_.write(LogLevel::error, header.error());
+        co_return false;
+    }
+    log_.set_action("");
+    peer_.proxied = std::move(header->addresses);
+    if (peer_.proxied && listen::is_trusted(settings().real_ip_from, peer_.client_address)) {
+        peer_.client_address = peer_.proxied->source;
+        peer_.client_ip = peer_.client_address.ip_text();
+        log_.set_client(peer_.client_ip);
+    }
+    co_return true;
+}
+
 // Until the greeting: who may not come, and TLS where it begins at once. False: the end.
 net::Task<bool> Login::admit()
 {
@@ -196,8 +225,10 @@ net::Task<bool> Login::restart_under_tls()
 net::Task<bool> Login::start_tls()
 {
     log_.set_action("SSL handshaking");
+    in_handshake_ = true;
     tls::SslPtr ssl = endpoint_.acceptor->accept();
     const auto done = co_await client_.stream().start_tls(std::move(ssl), deadline_);
+    in_handshake_ = false;
     if (!done) {
         const bool timed_out = done.error().reason == net::Stream::TlsFailure::Reason::timed_out;
         log_.line(LogLevel::info, "{}",
@@ -218,36 +249,19 @@ net::Task<bool> Login::start_tls()
     co_return goes_on;
 }
 
-// What "ssl_verify_client" says of the client's certificate.
+// What "ssl_verify_client" says of the client's certificate. False: the end.
 net::Task<bool> Login::check_certificate()
 {
-    using config::VerifyClient;
-    const VerifyClient mode = settings().ssl.verify_client;
-    if (mode == VerifyClient::off) {
+    const CertificateVerdict verdict = session::check_certificate(
+        *client_.stream().tls(), settings().ssl.verify_client, *peer_.tls, log_);
+    if (verdict == CertificateVerdict::fine) {
         co_return true;
     }
-    const tls::Connection& connection = *client_.stream().tls();
-    const tls::PeerVerdict verdict = tls::verdict_on_peer(connection.ssl());
-    if (verdict.present ? verdict.code == 0 : mode != VerifyClient::on) {
-        peer_.tls->verify = verdict.present ? "SUCCESS" : "NONE";
-    } else if (mode == VerifyClient::optional_no_ca && verdict.is_only_untrusted()) {
-        peer_.tls->verify = "FAILED:" + verdict.text;
-    } else if (verdict.present) {
-        log_.line(LogLevel::info, "client SSL certificate verify error: ({}:{})", verdict.code,
-                  verdict.text);
-        connection.forget_session();
-        co_await client_.write(dialogue_->certificate_error());
-        co_return false;
-    } else {
-        log_.write(LogLevel::info, "client sent no required SSL certificate");
-        connection.forget_session();
-        co_await client_.write(dialogue_->no_certificate());
-        co_return false;
-    }
-    if (verdict.present) {
-        peer_.tls->certificate = tls::read_peer_certificate(connection.ssl());
-    }
-    co_return true;
+    const std::string_view reply = verdict == CertificateVerdict::bad
+                                       ? dialogue_->certificate_error()
+                                       : dialogue_->no_certificate();
+    co_await client_.write(reply);
+    co_return false;
 }
 
 // False: the client may not try again.
@@ -268,8 +282,10 @@ net::Task<bool> Login::refuse(const auth::Refusal& refusal)
 net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
                                               const auth::Mailbox& mailbox)
 {
-    backend::Connection backend(backend_target(settings(), mailbox), server().for_backends,
-                                settings().proxy_buffer, deadline_, log_);
+    backend::Target target = backend_target(settings(), mailbox);
+    target.proxy_header = header_for_backend(settings(), peer_.client_address, client_.stream());
+    backend::Connection backend(std::move(target), server().for_backends, settings().proxy_buffer,
+                                deadline_, log_);
     const bool connected = co_await backend.open(server().resolver);
     if (!connected) {
         deadline_.set(settings().timeout);
@@ -310,6 +326,20 @@ net::Task<std::optional<std::string>> Login::log_in(backend::Connection& backend
     deadline_.set(settings().timeout);
     co_await client_.write(reply);
     co_return std::nullopt;
+}
+
+// The process stops: the client is told, unless it would read it in the middle of something else.
+void Login::dismiss()
+{
+    net::Stream& stream = client_.stream();
+    const bool waits_for_tls = endpoint_.ssl && stream.tls() == nullptr;
+    if (in_handshake_ || waits_for_tls || client_.is_writing()) {
+        return;
+    }
+    stream.write(dialogue_->shutting_down());
+    stream.shutdown_write();
+    // Unread input would reset the connection, and those words could be lost.
+    stream.read(stream.loop().scratch());
 }
 
 // The last words must arrive: a socket that is closed with unread input resets the connection, and

@@ -23,8 +23,22 @@ std::string_view text(relay::End end)
         return "upstream connection lost";
     case relay::End::timed_out:
         return "timed out";
+    case relay::End::shut_down:
+        return "shut down";
     }
     std::unreachable();
+}
+
+std::string words(relay::End end)
+{
+    switch (end) {
+    case relay::End::timed_out:
+        return "client timed out" + log::errno_text(ETIMEDOUT) + " while proxying";
+    case relay::End::shut_down:
+        return "shutdown timeout while proxying";
+    default:
+        return "proxied session done";
+    }
 }
 
 // What follows NGINX's words is ours: how much went each way, and who ended it.
@@ -33,13 +47,9 @@ void log_end(const log::SessionLog& log, const relay::Result& result)
     if (!log.enabled(LogLevel::info)) {
         return;
     }
-    const std::string what =
-        result.end == relay::End::timed_out
-            ? fmt::format("client timed out{} while proxying", log::errno_text(ETIMEDOUT))
-            : std::string("proxied session done");
     log.logger().write(
         LogLevel::info,
-        fmt::format("{}{}, bytes from/to client:{}/{}, {}", what, log.suffix(),
+        fmt::format("{}{}, bytes from/to client:{}/{}, {}", words(result.end), log.suffix(),
                     result.bytes_from_client, result.bytes_to_client, text(result.end)),
         log.number());
 }

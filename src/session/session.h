@@ -12,6 +12,7 @@
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "net/task.h"
+#include "session/newcomers.h"
 #include "tls/client_context.h"
 
 namespace postern::session {
@@ -33,6 +34,7 @@ using Seat = std::unique_ptr<void, void (*)(void*)>;
 // A client that has just been accepted.
 struct Arrival {
     Seat seat;
+    Newcomers& newcomers;  // it belongs to these until it is logged in
     std::unique_ptr<net::Stream> client;
     SocketAddress address;
     const listen::Endpoint& endpoint;  // where it came to

@@ -24,6 +24,7 @@ public:
     std::string_view access_denied() const override { return "554 5.7.1 Access denied\r\n"; }
     std::string_view certificate_error() const override { return kCertificateError; }
     std::string_view no_certificate() const override { return kNoCertificate; }
+    std::string_view shutting_down() const override { return kShuttingDown; }
 
 private:
     // What came of a command that takes more than a line of ours.

@@ -66,6 +66,8 @@ inline constexpr std::string_view kTlsRequired =
 inline constexpr std::string_view kInternalError = "451 4.3.2 Internal server error\r\n";
 inline constexpr std::string_view kCertificateError = "421 4.7.1 SSL certificate error\r\n";
 inline constexpr std::string_view kNoCertificate = "421 4.7.1 No required SSL certificate\r\n";
+inline constexpr std::string_view kShuttingDown =
+    "421 4.3.2 Service shutting down, closing connection\r\n";
 
 std::string greeting(std::string_view server_name);
 std::string helo_reply(std::string_view server_name);

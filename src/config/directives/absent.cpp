@@ -17,7 +17,6 @@ constexpr Directive absent(std::string_view name, unsigned where = kMail | kServ
 
 constexpr Directive kDirectives[] = {
     absent("debug_connection", kEvents),
-    absent("set_real_ip_from"),
 };
 
 }  // namespace

@@ -49,7 +49,8 @@ constexpr Directive kDirectives[] = {
          "protocol there, and all of them have `ssl` there or all have `starttls`: the name that "
          "a client asks for in TLS picks one by its `server_name`, and who asks for none or for "
          "another gets the first, or the `default_server`. Only one of them may have `bind` and "
-         "what follows it. `proxy_protocol` is not supported by this version.",
+         "what follows it. `proxy_protocol`: each connection begins with a header of the PROXY "
+         "protocol, version 1 or 2; whose header is believed, `set_real_ip_from` says.",
      .again = Again::adds},
     {.name = "protocol",
      .where = kServer,

@@ -13,17 +13,8 @@ Outcome proxy(Entry& entry)
     return value ? Outcome{} : std::unexpected(value.error());
 }
 
-Outcome proxy_protocol(Entry& entry)
-{
-    const std::string word = to_lower(entry.argument(0));
-    if (word == "on" || word == "v2") {
-        return entry.not_supported("(only off is)");
-    }
-    if (word != "off") {
-        return Entry::invalid_word(entry.argument(0), "off, on or v2");
-    }
-    return {};
-}
+constexpr Choice<ProxyProtocol> kProxyProtocol[] = {
+    {"off", ProxyProtocol::off}, {"on", ProxyProtocol::v1}, {"v2", ProxyProtocol::v2}};
 
 constexpr Choice<ProxySsl> kProxySsl[] = {
     {"off", ProxySsl::off}, {"on", ProxySsl::on}, {"starttls", ProxySsl::starttls}};
@@ -59,11 +50,13 @@ constexpr Directive kDirectives[] = {
     {.name = "proxy_protocol",
      .where = kMail | kServer,
      .args = {1, 1},
-     .set = proxy_protocol,
+     .set = choice<kProxyProtocol, &MailServer::proxy_protocol>,
      .initial = "off",
-     .syntax = "off",
-     .doc = "Whether the mailbox server is told with a PROXY header who the client is. `on` and "
-            "`v2` are not supported by this version."},
+     .syntax = "off | on | v2",
+     .doc = "Whether the mailbox server is told with a header of the PROXY protocol who the client "
+            "is: `on` is its version 1, `v2` its version 2, which also tells what the client's TLS "
+            "is like. It comes before TLS. The mailbox server has to expect it: Dovecot with "
+            "`haproxy = yes`, Postfix with `smtpd_upstream_proxy_protocol`."},
     {.name = "proxy_ssl",
      .where = kMail | kServer,
      .args = {1, 1},

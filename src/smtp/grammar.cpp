@@ -156,22 +156,22 @@ std::optional<Reply> parse_reply(std::string_view input)
     }
 }
 
-bool offers(const Reply& reply, std::string_view keyword)
+std::optional<std::string_view> extension(std::string_view reply, std::string_view keyword)
 {
     constexpr std::size_t kCodeBytes = 4;  // "250-"
-    std::string_view rest = reply.text;
     bool is_first = true;
-    while (const auto line = next_crlf_line(rest)) {
-        rest.remove_prefix(line->consumed);
-        const bool is_extension = !std::exchange(is_first, false) && line->text.size() > kCodeBytes;
-        if (is_extension) {
-            const std::string_view extension = line->text.substr(kCodeBytes);
-            if (iequals(extension.substr(0, extension.find(' ')), keyword)) {
-                return true;
-            }
+    while (const auto line = next_crlf_line(reply)) {
+        reply.remove_prefix(line->consumed);
+        if (std::exchange(is_first, false) || line->text.size() <= kCodeBytes) {
+            continue;
+        }
+        const std::string_view text = line->text.substr(kCodeBytes);
+        const std::string_view word = text.substr(0, text.find(' '));
+        if (iequals(word, keyword)) {
+            return trim(text.substr(word.size()));
         }
     }
-    return false;
+    return std::nullopt;
 }
 
 std::optional<std::string> hello_command(bool extended, std::string_view name)
@@ -210,39 +210,6 @@ std::optional<std::string> kept_command(std::string_view text)
         return std::nullopt;
     }
     return fmt::format("{}\r\n", text);
-}
-
-std::string xclient_command(const SocketAddress& client, std::string_view login,
-                            std::string_view host)
-{
-    std::string command = "XCLIENT ADDR=";
-    if (client.family() == AF_INET6) {
-        command += "IPV6:";
-    }
-    command += xtext(client.ip_text());
-    if (!login.empty()) {
-        command += " LOGIN=";
-        command += xtext(login);
-    }
-    command += " NAME=";
-    command += xtext(host);
-    return command + "\r\n";
-}
-
-std::string xtext(std::string_view text)
-{
-    constexpr char kHex[] = "0123456789ABCDEF";
-    std::string encoded;
-    encoded.reserve(text.size());
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte > 0x20 && byte < 0x7f && c != '+' && c != '=') {
-            encoded += c;
-        } else {
-            encoded += {'+', kHex[byte >> 4], kHex[byte & 15]};
-        }
-    }
-    return encoded;
 }
 
 }  // namespace postern::smtp

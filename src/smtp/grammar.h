@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/address.h"
 #include "base/mechanisms.h"
 #include "base/secret.h"
 
@@ -87,9 +86,10 @@ struct Reply {
 // The first of a backend's replies, of one line or several; nothing if it isn't complete.
 std::optional<Reply> parse_reply(std::string_view input);
 
-// Is the keyword, in any case, among the extensions that a reply to EHLO lists (RFC 5321 section
-// 4.1.1.1)? Its first line has none.
-bool offers(const Reply& reply, std::string_view keyword);
+// What follows the keyword, in any case, among the extensions that a reply to EHLO lists (RFC 5321
+// section 4.1.1.1), mostly nothing; or it is not there. The first line has no extension. Looks into
+// the reply.
+std::optional<std::string_view> extension(std::string_view reply, std::string_view keyword);
 
 inline constexpr std::string_view kStartTlsCommand = "STARTTLS\r\n";
 
@@ -98,13 +98,5 @@ std::optional<std::string> hello_command(bool extended, std::string_view name); 
 std::optional<Secret> auth_plain_command(std::string_view user, std::string_view password);
 std::optional<std::string> kept_command(
     std::string_view text);  // MAIL or RCPT, as Command::text was
-
-// Postfix's XCLIENT. `login` is left out if it is empty; `host` is the client's name,
-// "[UNAVAILABLE]" or "[TEMPUNAVAIL]". Any bytes may be in them: they are encoded.
-std::string xclient_command(const SocketAddress& client, std::string_view login,
-                            std::string_view host);
-
-// RFC 3461 section 4, but all bytes beyond printable ASCII are encoded, the space too.
-std::string xtext(std::string_view text);
 
 }  // namespace postern::smtp

@@ -1,9 +1,11 @@
 // The login at the backend: STARTTLS if that is wanted, EHLO, XCLIENT, then AUTH PLAIN or the
 // client's own MAIL and RCPT.
+#include <expected>
 #include <utility>
 #include <vector>
 
 #include "smtp/dialogue.h"
+#include "smtp/xclient.h"
 
 namespace postern::smtp {
 
@@ -37,51 +39,73 @@ net::Task<std::optional<Reply>> read_reply(protocol::Upstream& upstream)
     }
 }
 
-// Nothing on success, else what the client is told.
-net::Task<std::optional<std::string>> run(protocol::Upstream& upstream, const Exchange& exchange)
+// The reply that was expected, or what the client is told instead.
+net::Task<std::expected<std::string, std::string>> ask(protocol::Upstream& upstream,
+                                                       const Exchange& exchange)
 {
     if (!exchange.command.empty()) {
         co_await upstream.send(exchange.command.reveal());
     }
     const std::optional<Reply> reply = co_await read_reply(upstream);
     if (!reply) {
-        co_return upstream.too_long();
+        co_return std::unexpected(upstream.too_long());
     }
     if (reply->code != exchange.expected &&
         (exchange.expected_too == 0 || reply->code != exchange.expected_too)) {
-        co_return upstream.unexpected_reply();
+        co_return std::unexpected(upstream.unexpected_reply());
     }
+    std::string text(reply->text);
     upstream.consume(reply->consumed);
-    co_return std::nullopt;
+    co_return std::move(text);
 }
 
 // RFC 3207. What the backend's EHLO says before TLS is used for nothing but to see whether there is
 // TLS: it is asked anew after that (section 4.2). Nothing on success, else what the client is told.
-net::Task<std::optional<std::string>> start_tls(protocol::Upstream& upstream,
-                                                const std::string& hello)
+net::Task<std::optional<std::string>> start_tls(protocol::Upstream& upstream, const Exchange& hello)
 {
-    co_await upstream.send(hello);
-    const std::optional<Reply> reply = co_await read_reply(upstream);
+    auto reply = co_await ask(upstream, hello);
     if (!reply) {
-        co_return upstream.too_long();
+        co_return std::move(reply.error());
     }
-    if (reply->code != kOkCode) {
-        co_return upstream.unexpected_reply();
-    }
-    const bool is_offered = offers(*reply, "STARTTLS");
-    upstream.consume(reply->consumed);
-    if (!is_offered) {
+    if (!extension(*reply, "STARTTLS")) {
         co_return upstream.failed("upstream does not offer STARTTLS");
     }
     auto failure = co_await upstream.ask_for_tls(kStartTlsCommand);
-    if (!failure) {
-        const Exchange agreement{"", Secret(), kReady};
-        failure = co_await run(upstream, agreement);
+    if (failure) {
+        co_return std::move(failure);
     }
-    if (!failure) {
-        failure = co_await upstream.start_tls();
+    const Exchange agreement{"", Secret(), kReady};
+    reply = co_await ask(upstream, agreement);
+    if (!reply) {
+        co_return std::move(reply.error());
     }
-    co_return failure;
+    failure = co_await upstream.start_tls();
+    co_return std::move(failure);
+}
+
+// The backend's greeting, TLS if that is wanted, and our EHLO or HELO. The reply to that, or what
+// the client is told instead.
+net::Task<std::expected<std::string, std::string>> say_hello(protocol::Upstream& upstream,
+                                                             const Exchange& tls_hello,
+                                                             const Exchange& hello,
+                                                             log::SessionLog& log)
+{
+    log.set_action("reading response from upstream");
+    const Exchange greeting{"", Secret(), kReady};
+    auto reply = co_await ask(upstream, greeting);
+    if (!reply) {
+        co_return std::move(reply);
+    }
+    if (upstream.wants_starttls()) {
+        log.set_action(tls_hello.action);
+        auto failure = co_await start_tls(upstream, tls_hello);
+        if (failure) {
+            co_return std::unexpected(std::move(*failure));
+        }
+    }
+    log.set_action(hello.action);
+    reply = co_await ask(upstream, hello);
+    co_return std::move(reply);
 }
 
 }  // namespace
@@ -104,23 +128,23 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
         co_return std::unexpected(upstream.failed("data for upstream holds CR, LF or NUL"));
     }
 
-    log().set_action("reading response from upstream");
-    const Exchange greeting{"", Secret(), kReady};
-    auto failure = co_await run(upstream, greeting);
-    if (!failure && upstream.wants_starttls()) {
-        log().set_action("sending HELO/EHLO to upstream");
-        failure = co_await start_tls(upstream, *tls_hello);
-    }
-    if (failure) {
-        co_return std::unexpected(std::move(*failure));
+    const Exchange tls_exchange{"sending HELO/EHLO to upstream", Secret(*tls_hello), kOkCode};
+    const Exchange own_hello{"sending HELO/EHLO to upstream", Secret(*hello), kOkCode};
+    auto reply = co_await say_hello(upstream, tls_exchange, own_hello, log());
+    if (!reply) {
+        co_return std::unexpected(std::move(reply.error()));
     }
     std::vector<Exchange> exchanges;
-    exchanges.push_back({"sending HELO/EHLO to upstream", Secret(*hello), kOkCode});
     if (settings().xclient) {
-        const std::string xclient =
-            xclient_command(peer().client_address, settings().proxy_smtp_auth ? "" : mailbox.login,
-                            peer().client_host);
-        exchanges.push_back({"sending XCLIENT to upstream", Secret(xclient), kReady, kOkCode});
+        const ClientFacts facts{.address = peer().client_address,
+                                .listener = client().stream().local_address(),
+                                .login = settings().proxy_smtp_auth ? "" : mailbox.login,
+                                .host = peer().client_host,
+                                .helo = helo_,
+                                .extended = extended_};
+        for (const std::string& command : xclient_commands(facts, extension(*reply, "XCLIENT"))) {
+            exchanges.push_back({"sending XCLIENT to upstream", Secret(command), kReady, kOkCode});
+        }
         if (!helo_.empty()) {
             exchanges.push_back(
                 {"sending client HELO/EHLO to upstream", Secret(*client_hello), kOkCode});
@@ -138,9 +162,9 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
         if (exchange.expected == kAuthenticationSucceeded && !mailbox.has_password) {
             co_return std::unexpected(upstream.failed("no password available"));
         }
-        failure = co_await run(upstream, exchange);
-        if (failure) {
-            co_return std::unexpected(std::move(*failure));
+        reply = co_await ask(upstream, exchange);
+        if (!reply) {
+            co_return std::unexpected(std::move(reply.error()));
         }
     }
     if (!anonymous) {

@@ -62,7 +62,12 @@ constexpr Directive kDirectives[] = {
      .set = flag<&MailServer::xclient>,
      .initial = "on",
      .syntax = "on | off",
-     .doc = "Whether the SMTP server behind Postern is told with XCLIENT who the client is.",
+     .doc =
+         "Whether the SMTP server behind Postern is told with XCLIENT who the client is: address, "
+         "verified name and, unless `proxy_smtp_auth` is on, login; and its port, what it said in "
+         "HELO or EHLO, SMTP or ESMTP, and where it came to, if the server's EHLO reply lists "
+         "`PORT`, `HELO`, `PROTO`, `DESTADDR` and `DESTPORT` behind XCLIENT. The server must allow "
+         "it: Postfix does if `smtpd_authorized_xclient_hosts` names this machine.",
      .protocol = Protocol::smtp},
 };
 

@@ -46,9 +46,9 @@ def why_not():
 
 
 class Postfix:
-    def __init__(self, folder, dovecot=None, port=None, certificate=None):
+    def __init__(self, folder, dovecot=None, port=None, certificate=None, more=""):
         """With a Dovecot: mail goes to its `inbox`, and AUTH asks it. With a certificate: nobody may
-        send mail before STARTTLS."""
+        send mail before STARTTLS. `more`: lines of main.cf, which win."""
         self.folder = os.path.join(folder, "postfix")
         self.port = port or free_port()
         self.log_file = os.path.join(self.folder, "log", "mail.log")
@@ -57,7 +57,7 @@ class Postfix:
             os.makedirs(os.path.join(self.folder, name))
         shutil.chown(os.path.join(self.folder, "data"), "postfix", "postfix")
         with open(os.path.join(configuration, "main.cf"), "w") as out:
-            out.write(self._main(dovecot, certificate))
+            out.write(self._main(dovecot, certificate, more))
         with open(os.path.join(configuration, "master.cf"), "w") as out:
             out.write(SERVICES.format(port=self.port))
         open(os.path.join(configuration, "aliases"), "w").close()
@@ -75,7 +75,7 @@ class Postfix:
     def stop(self):
         self.program.stop()
 
-    def _main(self, dovecot, certificate):
+    def _main(self, dovecot, certificate, more):
         folder = self.folder
         sasl = f"""
 smtpd_sasl_auth_enable = yes
@@ -119,4 +119,4 @@ virtual_minimum_uid = 1
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_client_connection_count_limit = 0
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
-{sasl}{tls}"""
+{sasl}{tls}{more}"""

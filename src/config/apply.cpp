@@ -105,15 +105,6 @@ private:
     {
         const Directive& directive = *statement.directive;
         Entry entry(statement, context, used, draft_, server);
-        switch (directive.support) {
-        case Support::none:
-            return fail(statement.where, entry.not_supported().error());
-        case Support::no_effect:
-            entry.warn(fmt::format("\"{}\" directive has no effect in Postern", directive.name));
-            return {};
-        case Support::full:
-            break;
-        }
         if (directive.protocol) {
             if (auto built = require_in_build(*directive.protocol); !built) {
                 return fail(statement.where, fmt::format("\"{}\" directive is for a protocol that "
@@ -121,8 +112,13 @@ private:
                                                          directive.name, built.error()));
             }
         }
-        if (auto set = directive.set(entry); !set) {
-            return fail(statement.where, set.error());
+        if (directive.set != nullptr) {
+            if (auto set = directive.set(entry); !set) {
+                return fail(statement.where, set.error());
+            }
+        }
+        if (directive.support == Support::no_effect) {
+            entry.warn(fmt::format("\"{}\" directive has no effect in Postern", directive.name));
         }
         return {};
     }

@@ -243,13 +243,6 @@ TEST_F(ApplyTest, WhatHasNoEffectIsToldSo)
               "modules in t.conf:1");
 }
 
-TEST_F(ApplyTest, WhatIsMissingIsRefusedByName)
-{
-    EXPECT_EQ(error("events { debug_connection ::1; }"),
-              "\"debug_connection\" directive is not supported by this version of Postern in "
-              "t.conf:1");
-}
-
 TEST_F(ApplyTest, ProxyProtocolToBackends)
 {
     EXPECT_EQ(server("").proxy_protocol, ProxyProtocol::off);

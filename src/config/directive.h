@@ -45,8 +45,7 @@ enum class Again : unsigned char { refused, last_wins, adds };
 
 enum class Support : unsigned char {
     full,
-    no_effect,  // accepted with a warning
-    none,       // refused by name: NGINX has it, this version of Postern doesn't
+    no_effect,  // accepted with a warning; `set`, if any, only checks
 };
 
 // Reads an entry's arguments into the settings. The error is NGINX's message, without a place.

@@ -54,12 +54,4 @@ std::unexpected<std::string> Entry::invalid_word(std::string_view word, std::str
     return std::unexpected(fmt::format("invalid value \"{}\" ({} is wanted)", word, wanted));
 }
 
-std::unexpected<std::string> Entry::not_supported(std::string_view hint) const
-{
-    return std::unexpected(
-        fmt::format("\"{}\" directive is not supported by this version of "
-                    "Postern{}{}",
-                    name(), hint.empty() ? "" : " ", hint));
-}
-
 }  // namespace postern::config

@@ -113,7 +113,6 @@ public:
     // `invalid value "VALUE"`, with what would be right.
     static std::unexpected<std::string> invalid_word(std::string_view word,
                                                      std::string_view wanted);
-    std::unexpected<std::string> not_supported(std::string_view hint = "") const;
 
 private:
     const Statement& statement_;

@@ -27,22 +27,13 @@ below.
 
 std::string_view meaning(const Directive& directive)
 {
-    switch (directive.support) {
-    case Support::none:
-        return "Not supported by this version of Postern: refused with an error.";
-    case Support::no_effect:
-        return "Accepted with a warning: it has no effect in Postern.";
-    case Support::full:
-        break;
-    }
-    return directive.doc;
+    return directive.support == Support::full
+               ? directive.doc
+               : "Accepted with a warning: it has no effect in Postern.";
 }
 
 std::string syntax(const Directive& directive)
 {
-    if (directive.support == Support::none) {
-        return fmt::format("`{}`", directive.name);
-    }
     const bool block = directive.kind == Kind::block || directive.kind == Kind::foreign;
     return fmt::format("`{}{}{}{}`", directive.name, directive.syntax.empty() ? "" : " ",
                        directive.syntax, block ? " { … }" : ";");
@@ -89,7 +80,7 @@ std::string directive_reference()
             text += fmt::format(
                 "\n### {}\n\n{}{}\n\n- Syntax: {}\n- Default: {}\n- Context: {}\n- Since: {}\n",
                 directive.name, meaning(directive),
-                directive.support == Support::none ? "" : repetition(directive.again),
+                repetition(directive.again),
                 syntax(directive), default_value(directive), contexts(directive.where),
                 directive.since == Since::nginx ? "NGINX" : "Postern");
         }

@@ -96,9 +96,10 @@ struct AccessRule {
     Network network;
 };
 
-// "set_real_ip_from": a peer that may say who really calls.
-struct TrustedPeer {
-    bool unix_socket = false;  // any client of a UNIX socket; else
+// Peers by the address that they connect from ("set_real_ip_from", "debug_connection"): any of a
+// UNIX socket, or those of a network.
+struct PeerRule {
+    bool unix_socket = false;
     Network network;
 };
 
@@ -235,7 +236,7 @@ struct MailServer {
     unsigned max_commands = 0;  // commands before login that are well-formed; ours
     StartTls starttls = StartTls::off;
     Location starttls_where;  // for messages
-    std::vector<TrustedPeer> real_ip_from;
+    std::vector<PeerRule> real_ip_from;
     std::vector<AccessRule> access;
     std::vector<LogTarget> error_logs;  // empty: the main ones
     Resolver resolver;
@@ -277,6 +278,7 @@ struct MailServer {
 struct Events {
     unsigned worker_connections = 0;  // per event loop
     bool multi_accept = false;
+    std::vector<PeerRule> debug_connections;  // "debug_connection"
 };
 
 // Processors, as sched_setaffinity(2) knows them.

@@ -202,7 +202,7 @@ private:
         }
         const auto [least, most] = directive->args;
         const std::size_t count = words.words.size();
-        if (directive->support != Support::none && (count < least || count > most)) {
+        if (count < least || count > most) {
             return fail(where,
                         fmt::format("invalid number of arguments in \"{}\" directive ({} given, {} "
                                     "wanted)",

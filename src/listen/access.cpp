@@ -31,4 +31,11 @@ bool is_allowed(const std::vector<config::AccessRule>& rules, const SocketAddres
     return true;
 }
 
+bool is_among(const std::vector<config::PeerRule>& peers, const SocketAddress& client)
+{
+    return std::ranges::any_of(peers, [&](const config::PeerRule& peer) {
+        return peer.unix_socket ? client.is_unix() : peer.network.contains(client);
+    });
+}
+
 }  // namespace postern::listen

@@ -17,6 +17,20 @@ bool allowed(const std::vector<config::AccessRule>& rules, const char* address)
     return is_allowed(rules, *SocketAddress::parse_ip(address, 4711));
 }
 
+TEST(Access, PeersOfAList)
+{
+    const SocketAddress client = *SocketAddress::parse_ip("192.0.2.7", 4711);
+    const SocketAddress local = SocketAddress::unix_path("/client");
+    const config::PeerRule network{.network = *Network::parse("192.0.2.0/24")};
+    const config::PeerRule other{.network = *Network::parse("198.51.100.0/24")};
+    const config::PeerRule unix_socket{.unix_socket = true, .network = {}};
+    EXPECT_FALSE(is_among({}, client));
+    EXPECT_TRUE(is_among({other, network}, client));
+    EXPECT_FALSE(is_among({other, unix_socket}, client));
+    EXPECT_FALSE(is_among({network, other}, local));
+    EXPECT_TRUE(is_among({network, unix_socket}, local));
+}
+
 TEST(Access, NoRuleAllowsAll)
 {
     EXPECT_TRUE(allowed({}, "192.0.2.1"));

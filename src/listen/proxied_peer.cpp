@@ -65,11 +65,4 @@ net::Task<std::expected<net::ProxyHeader, std::string>> read_proxy_header(net::S
     }
 }
 
-bool is_trusted(const std::vector<config::TrustedPeer>& trusted, const SocketAddress& peer)
-{
-    return std::ranges::any_of(trusted, [&](const config::TrustedPeer& who) {
-        return who.unix_socket ? peer.is_unix() : who.network.contains(peer);
-    });
-}
-
 }  // namespace postern::listen

@@ -19,7 +19,4 @@ namespace postern::listen {
 net::Task<std::expected<net::ProxyHeader, std::string>> read_proxy_header(net::Stream& client,
                                                                           net::Deadline& deadline);
 
-// May this peer say who really calls ("set_real_ip_from")?
-bool is_trusted(const std::vector<config::TrustedPeer>& trusted, const SocketAddress& peer);
-
 }  // namespace postern::listen

@@ -145,6 +145,18 @@ Logger::Logger(std::vector<Sink> sinks)
     sinks_ = std::make_shared<const std::vector<Sink>>(std::move(sinks));
 }
 
+Logger Logger::at_all_levels() const
+{
+    std::vector<Sink> sinks;
+    if (sinks_) {
+        sinks = *sinks_;
+    }
+    for (Sink& sink : sinks) {
+        sink.level = LogLevel::debug;
+    }
+    return Logger(std::move(sinks));
+}
+
 void Logger::write(LogLevel level, std::string_view message, std::uint64_t connection) const
 {
     if (!enabled(level)) {

@@ -59,6 +59,9 @@ public:
     // Is anybody listening at this level? Ask before building a line that costs.
     bool enabled(LogLevel level) const { return sinks_ && level <= level_; }
 
+    // The same targets, but for lines of all levels.
+    Logger at_all_levels() const;
+
     // One line: "2026/11/23 10:00:00 [info] PID#TID: MESSAGE", or with "*NUMBER " before the
     // message if a connection number is given. Control characters in the message become \xNN, and
     // the line is cut at 2048 bytes: one event, one line.

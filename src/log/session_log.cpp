@@ -10,6 +10,17 @@ SessionLog::SessionLog(Logger logger, std::uint64_t number, std::string client,
 {
 }
 
+void SessionLog::set_logger(Logger logger)
+{
+    logger_ = logs_everything_ ? logger.at_all_levels() : std::move(logger);
+}
+
+void SessionLog::log_everything()
+{
+    logs_everything_ = true;
+    logger_ = logger_.at_all_levels();
+}
+
 void SessionLog::set_login(std::string_view login)
 {
     login_ = login.empty() ? std::string() : escape_for_log(login, 256);

@@ -21,7 +21,9 @@ public:
     // none.
     void set_action(const char* action) { action_ = action; }
     void set_client(std::string address) { client_ = std::move(address); }
-    void set_logger(Logger logger) { logger_ = std::move(logger); }
+    void set_logger(Logger logger);
+    // From now on lines of all levels are written, whatever the server's logs take.
+    void log_everything();
     void set_using_starttls() { using_starttls_ = true; }
     void set_login(std::string_view login);        // escaped here
     void set_upstream(std::string_view upstream);  // "ADDRESS:PORT"
@@ -54,6 +56,7 @@ private:
     std::string login_;
     std::string upstream_;
     bool using_starttls_ = false;
+    bool logs_everything_ = false;
 };
 
 }  // namespace postern::log

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "listen/access.h"
+
 namespace postern::process {
 
 EventLoop::EventLoop(Shared& shared) : shared_(shared)
@@ -78,7 +80,8 @@ void EventLoop::accept(const listen::Socket& socket, int descriptor, const Socke
         .client = std::make_unique<net::Stream>(loop_, descriptor),
         .address = client,
         .endpoint = endpoint,
-        .number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed)};
+        .number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed),
+        .logs_everything = listen::is_among(shared_.settings.events.debug_connections, client)};
     ++sessions_;
     net::spawn(session::run(std::move(arrival), servers_));
 }

@@ -181,7 +181,7 @@ net::Task<bool> Login::learn_who_calls()
     }
     log_.set_action("");
     peer_.proxied = std::move(header->addresses);
-    if (peer_.proxied && listen::is_trusted(settings().real_ip_from, peer_.client_address)) {
+    if (peer_.proxied && listen::is_among(settings().real_ip_from, peer_.client_address)) {
         peer_.client_address = peer_.proxied->source;
         peer_.client_ip = peer_.client_address.ip_text();
         log_.set_client(peer_.client_ip);

@@ -76,9 +76,12 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
     const std::string& listen_name = arrival.endpoint.name;
     auto log = std::make_unique<log::SessionLog>(server.logger, arrival.number,
                                                  arrival.address.ip_text(), listen_name);
+    if (arrival.logs_everything) {
+        log->log_everything();
+    }
     if (log->enabled(LogLevel::info)) {
         const std::string peer = arrival.address.is_unix() ? "unix:" : arrival.address.text();
-        server.logger.write(LogLevel::info,
+        log->logger().write(LogLevel::info,
                             fmt::format("client {} connected to {}", peer, listen_name),
                             arrival.number);
     }

@@ -39,6 +39,7 @@ struct Arrival {
     SocketAddress address;
     const listen::Endpoint& endpoint;  // where it came to
     std::uint64_t number = 0;          // of the connection, "*N"
+    bool logs_everything = false;      // "debug_connection"
 };
 
 // One client, from accept to close. `servers` are all of the configuration: the endpoint names the

@@ -1,5 +1,6 @@
 // The event loops.
 #include "config/directives/groups.h"
+#include "config/peers.h"
 #include "config/setters.h"
 
 namespace postern::config {
@@ -24,6 +25,16 @@ Outcome use(Entry& entry)
         return std::unexpected(
             fmt::format("invalid event type \"{}\" (epoll is wanted)", entry.argument(0)));
     }
+    return {};
+}
+
+Outcome debug_connection(Entry& entry)
+{
+    auto peers = read_peers(entry);
+    if (!peers) {
+        return std::unexpected(std::move(peers.error()));
+    }
+    std::ranges::move(*peers, std::back_inserter(entry.field(&Events::debug_connections)));
     return {};
 }
 
@@ -68,6 +79,16 @@ constexpr Directive kDirectives[] = {
      .initial = "epoll",
      .syntax = "epoll",
      .doc = "How the system is asked what happened. There is no other way than `epoll`."},
+    {.name = "debug_connection",
+     .where = kEvents,
+     .args = {1, 1},
+     .set = debug_connection,
+     .syntax = "ADDRESS | ADDRESS/BITS | HOST | unix:",
+     .default_text = "nobody",
+     .doc = "Sessions of these clients are logged at level `debug`, to the logs that their server "
+            "has, whatever the levels of these are. It is the address that connects which counts, "
+            "not the one in a PROXY header.",
+     .again = Again::adds},
     {.name = "accept_mutex",
      .where = kEvents,
      .args = {1, 1},

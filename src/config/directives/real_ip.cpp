@@ -1,29 +1,11 @@
 // "set_real_ip_from".
 #include "config/directives/groups.h"
+#include "config/peers.h"
 #include "config/setters.h"
-#include "config/url.h"
 
 namespace postern::config {
 
 namespace {
-
-// What may be written in front of a name: NGINX resolves it when it reads the configuration.
-Outcome add_host(Entry& entry, std::vector<TrustedPeer>& peers)
-{
-    Url url;
-    url.host = entry.argument(0);
-    const auto addresses = resolve(url, 0);
-    if (addresses.empty()) {
-        return std::unexpected(fmt::format(
-            "host not found in set_real_ip_from \"{}\" (an address, ADDRESS/BITS, unix: or a host "
-            "name is wanted)",
-            entry.argument(0)));
-    }
-    for (const SocketAddress& address : addresses) {
-        peers.push_back({.network = *Network::parse(address.ip_text())});
-    }
-    return {};
-}
 
 Outcome set_real_ip_from(Entry& entry)
 {
@@ -31,20 +13,11 @@ Outcome set_real_ip_from(Entry& entry)
     if (entry.first()) {
         peers.clear();
     }
-    const std::string& text = entry.argument(0);
-    if (text == "unix:") {
-        peers.push_back({.unix_socket = true});
-        return {};
+    auto more = read_peers(entry);
+    if (!more) {
+        return std::unexpected(std::move(more.error()));
     }
-    bool host_bits_set = false;
-    const auto network = Network::parse(text, &host_bits_set);
-    if (!network) {
-        return add_host(entry, peers);
-    }
-    if (host_bits_set) {
-        entry.warn(fmt::format("low address bits of {} are meaningless", text));
-    }
-    peers.push_back({.network = *network});
+    std::ranges::move(*more, std::back_inserter(peers));
     return {};
 }
 

@@ -1,5 +1,5 @@
-// Addresses of peers, as "set_real_ip_from" and "debug_connection" have them: "unix:", an address, ADDRESS/BITS or a host
-// name.
+// Addresses of peers, as "set_real_ip_from" and "debug_connection" have them: "unix:", an address,
+// ADDRESS/BITS or a host name.
 #pragma once
 
 #include "config/entry.h"

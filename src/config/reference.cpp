@@ -79,9 +79,8 @@ std::string directive_reference()
         for (const Directive& directive : group.directives) {
             text += fmt::format(
                 "\n### {}\n\n{}{}\n\n- Syntax: {}\n- Default: {}\n- Context: {}\n- Since: {}\n",
-                directive.name, meaning(directive),
-                repetition(directive.again),
-                syntax(directive), default_value(directive), contexts(directive.where),
+                directive.name, meaning(directive), repetition(directive.again), syntax(directive),
+                default_value(directive), contexts(directive.where),
                 directive.since == Since::nginx ? "NGINX" : "Postern");
         }
     }

@@ -13,8 +13,11 @@
 #include "build_info.h"
 #include "config/load.h"
 #include "process/command_line.h"
+#include "process/inheritance.h"
 #include "process/master.h"
 #include "process/pid_file.h"
+#include "process/program.h"
+#include "process/service_manager.h"
 #include "process/signals.h"
 
 namespace {
@@ -89,7 +92,7 @@ log::Logger open_early_log(const config::Options& options, log::Targets& targets
 
 int send_signal(const config::Settings& settings, int number)
 {
-    const auto pid = process::read_pid_file(settings.pid);
+    const auto pid = process::PidFile::read(settings.pid);
     if (!pid) {
         say(LogLevel::error, pid.error());
         return 1;
@@ -112,18 +115,36 @@ void dump(const std::vector<config::ConfigFile>& files)
     std::fflush(stdout);
 }
 
-// Becomes a daemon; only the child returns.
-void daemonize()
+// Becomes a daemon; only the child returns, with what to write to when it serves: until then its
+// parent waits, so that whoever has started us finds the pid file.
+int daemonize()
 {
+    int pipe[2] = {-1, -1};
+    if (pipe2(pipe, O_CLOEXEC) != 0) {
+        pipe[0] = pipe[1] = -1;
+    }
     const pid_t pid = fork();
     if (pid != 0) {
-        _exit(pid > 0 ? 0 : 1);
+        close(pipe[1]);
+        char byte = 0;
+        const bool serves = pid > 0 && (pipe[0] < 0 || read(pipe[0], &byte, 1) == 1);
+        _exit(serves ? 0 : 1);
     }
+    close(pipe[0]);
     setsid();
     umask(0);
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
+    return pipe[1];
+}
+
+void say_that_it_serves(int pipe)
+{
+    if (pipe >= 0) {
+        [[maybe_unused]] const auto written = write(pipe, "1", 1);
+        close(pipe);
+    }
 }
 
 // From now on what a library says goes to the log, as nobody looks at the terminal.
@@ -146,41 +167,35 @@ void redirect_standard_error(const config::Settings& settings)
     }
 }
 
-void remove_unix_sockets(const config::Settings& settings)
-{
-    for (const config::MailServer& server : settings.servers) {
-        for (const config::Listen& listen : server.listens) {
-            if (listen.address.is_unix()) {
-                unlink(std::string(listen.address.path()).c_str());
-            }
-        }
-    }
-}
-
-int serve(const config::Options& options, process::Running running, log::Targets& targets)
+int serve(const config::Options& options, process::Running running, log::Targets& targets,
+          const process::Program& program, pid_t older)
 {
     process::block_signals();
-    if (running.settings->daemon) {
-        daemonize();
-    }
-    const std::string pid_path = running.settings->pid;
-    const auto written = process::write_pid_file(pid_path, getpid());
-    if (!written) {
+    // A successor is a daemon already, if its predecessor is one.
+    const int pipe = running.settings->daemon && older == 0 ? daemonize() : -1;
+    process::PidFile pid_file(running.settings->pid);
+    const pid_t self = getpid();
+    if (const auto written = pid_file.write(self); !written) {
         return fail(running.logs.main, written.error());
     }
     redirect_standard_error(*running.settings);
-    const pid_t self = getpid();
-    process::Master master(options, std::move(running), targets);
+    say_that_it_serves(pipe);
+    const process::ServiceManager service_manager;
+    process::Master master(options, std::move(running),
+                           {.program = program,
+                            .pid_file = pid_file,
+                            .service_manager = service_manager,
+                            .targets = targets,
+                            .older = older});
     const int status = master.run();
     if (getpid() != self) {
         _exit(status);  // a worker: sessions that TERM has cut off are not unwound
     }
-    remove_unix_sockets(master.settings());
-    unlink(pid_path.c_str());
+    pid_file.remove();
     return status;
 }
 
-int run(const process::CommandLine& command_line)
+int run(const process::CommandLine& command_line, const process::Program& program)
 {
     const config::Options options = make_options(command_line);
     log::Targets targets;
@@ -205,13 +220,20 @@ int run(const process::CommandLine& command_line)
     if (command_line.test && !command_line.quiet) {
         say(fmt::format("postern: the configuration file {} syntax is ok\n", options.conf_path));
     }
-    std::vector<listen::Socket> no_sockets;
+    process::Inheritance inheritance;
+    if (!command_line.test) {
+        auto taken = process::take_inheritance();
+        if (!taken) {
+            return fail(early, taken.error());
+        }
+        inheritance = std::move(*taken);
+    }
     const listen::Mode mode = command_line.test ? listen::Mode::test : listen::Mode::serve;
     const auto report = [&](LogLevel level, const std::string& text) {
         announce(early, level, text);
     };
-    auto running =
-        process::open_all(std::move(loaded->settings), targets, nullptr, no_sockets, mode, report);
+    auto running = process::open_all(std::move(loaded->settings), targets, nullptr,
+                                     inheritance.sockets, mode, report);
     if (!running) {
         fail(early, running.error());
         if (command_line.test) {
@@ -219,8 +241,14 @@ int run(const process::CommandLine& command_line)
         }
         return 1;
     }
+    for (const listen::Socket& unwanted : inheritance.sockets) {
+        announce(early, unwanted.is_activated() ? LogLevel::warn : LogLevel::notice,
+                 fmt::format("inherited socket {} has no \"listen\" in the configuration, closed",
+                             unwanted.address().text()));
+    }
+    inheritance.sockets.clear();
     if (!command_line.test) {
-        return serve(options, std::move(*running), targets);
+        return serve(options, std::move(*running), targets, program, inheritance.older);
     }
     if (!command_line.quiet) {
         say(fmt::format("postern: configuration file {} test is successful\n", options.conf_path));
@@ -251,6 +279,7 @@ int main(int argc, char** argv)
         }
         return 0;
     }
+    const process::Program program(argc, argv);
     process::keep_title_space(argc, argv);
-    return run(*command_line);
+    return run(*command_line, program);
 }

@@ -12,6 +12,8 @@ namespace {
 
 // Connections taken in a row, even if more wait, before the sessions have their turn again.
 constexpr int kAcceptsInARow = 64;
+// And as many when no more are wanted, which are all that a queue mostly holds.
+constexpr int kAcceptsAtTheEnd = 4096;
 // NGINX: accept_mutex_delay. After the descriptors ran out, some time for others to give theirs
 // back.
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{500};
@@ -48,9 +50,23 @@ void Listener::watch()
 
 void Listener::pause()
 {
-    loop().remove(descriptor_, *this);
-    watching_ = false;
+    if (watching_) {
+        loop().remove(descriptor_, *this);
+        watching_ = false;
+    }
     arm(kPauseWithoutDescriptors);
+}
+
+void Listener::finish()
+{
+    if (watching_) {
+        loop().remove(descriptor_, *this);
+        watching_ = false;
+    }
+    disarm();
+    for (int i = 0; i < kAcceptsAtTheEnd && accept_one(); ++i) {
+    }
+    disarm();  // it may have paused
 }
 
 void Listener::on_ready(std::uint32_t)

@@ -25,6 +25,10 @@ public:
              OnAccept on_accept);
     ~Listener();
 
+    // Accepts no more, but for those who have come already: they could go unnoticed, as it was this
+    // loop that was woken for them, and no other is for the same.
+    void finish();
+
 private:
     void on_ready(std::uint32_t events) override;
     void on_expiry() override { watch(); }

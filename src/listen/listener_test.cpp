@@ -113,6 +113,19 @@ TEST_F(ListenerTest, OneAtAWakeUpOrAllThatWait)
     EXPECT_EQ(most_in_a_round(Accepts::many), 10u);
 }
 
+TEST_F(ListenerTest, WhoHasComeBeforeItFinishesIsServed)
+{
+    const std::vector<std::string> came = {come(), come(), come()};
+    listener_->finish();
+    EXPECT_EQ(accepted_, came);
+    come();
+    for (int i = 0; i < 3; ++i) {
+        net::run_to_the_end(
+            loop_, [](net::Loop& loop) -> net::Task<> { co_await loop.next_turn(); }(loop_));
+    }
+    EXPECT_EQ(accepted_, came);
+}
+
 TEST_F(ListenerTest, WhenTheLoopIsFullClientsAreTurnedAway)
 {
     loop_.set_connection_limit(1);

@@ -1,5 +1,6 @@
 #include "listen/sockets.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -172,7 +173,8 @@ int bind_once(const config::Listen& listen, Mode mode)
 Socket::Socket(Socket&& other) noexcept
     : endpoints(std::move(other.endpoints)),
       descriptor_(std::exchange(other.descriptor_, -1)),
-      address_(other.address_)
+      address_(other.address_),
+      activated_(other.activated_)
 {
 }
 
@@ -181,6 +183,7 @@ Socket& Socket::operator=(Socket&& other) noexcept
     std::swap(endpoints, other.endpoints);
     std::swap(descriptor_, other.descriptor_);
     std::swap(address_, other.address_);
+    std::swap(activated_, other.activated_);
     return *this;
 }
 
@@ -193,6 +196,24 @@ void Socket::close()
 {
     if (descriptor_ >= 0) {
         ::close(std::exchange(descriptor_, -1));
+    }
+}
+
+std::expected<Socket, std::string> Socket::duplicate() const
+{
+    const int copy = fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        return std::unexpected("fcntl(F_DUPFD_CLOEXEC) failed" + log::errno_text(errno));
+    }
+    Socket socket(copy, address_);
+    socket.activated_ = activated_;
+    return socket;
+}
+
+void Socket::remove_file() const
+{
+    if (address_.is_unix() && !activated_) {
+        unlink(std::string(address_.path()).c_str());
     }
 }
 

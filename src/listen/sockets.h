@@ -41,6 +41,14 @@ public:
 
     int descriptor() const { return descriptor_; }
     const SocketAddress& address() const { return address_; }
+    // A service manager has made it, and wants to keep it: its file, if it is a UNIX socket, is not
+    // ours to delete.
+    void set_activated(bool activated = true) { activated_ = activated; }
+    bool is_activated() const { return activated_; }
+    // The same socket once more.
+    std::expected<Socket, std::string> duplicate() const;
+    // Deletes the file of a UNIX socket, so that clients see at once that nobody is there.
+    void remove_file() const;
     // The endpoint of a connection that was accepted here.
     const Endpoint& endpoint_of(int accepted) const;
 
@@ -49,6 +57,7 @@ public:
 private:
     int descriptor_;
     SocketAddress address_;
+    bool activated_ = false;
 };
 
 enum class Mode : unsigned char { serve, test };

@@ -42,6 +42,9 @@ void EventLoop::drain()
             return;
         }
         draining_ = true;
+        for (const auto& listener : listeners_) {
+            listener->finish();
+        }
         listeners_.clear();
         if (--shared_.accepting_loops == 0) {
             // Nobody is kept waiting in a queue that nobody will ever look at. Sessions that go on

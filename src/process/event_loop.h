@@ -45,6 +45,7 @@ public:
     void drain();
     void stop();
     void end_sessions();
+    void post(std::move_only_function<void()> work) { loop_.post(std::move(work)); }
 
 private:
     void accept(const listen::Socket& socket, int descriptor, const SocketAddress& client);

@@ -1,6 +1,5 @@
 #include "process/master.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -12,7 +11,6 @@
 #include "build_info.h"
 #include "process/signals.h"
 #include "process/worker.h"
-#include "process/worker_limits.h"
 
 namespace postern::process {
 
@@ -22,8 +20,8 @@ namespace {
 constexpr std::chrono::milliseconds kStopLimit{1500};
 // A worker that dies sooner than this is not started anew at once, as it would die again.
 constexpr std::chrono::seconds kShortLife{1};
-
-using Clock = std::chrono::steady_clock;
+// The service manager is told this often in its time that all is well.
+constexpr int kSignsOfLife = 4;
 
 void announce_start(const log::Logger& logger)
 {
@@ -41,265 +39,362 @@ void announce_start(const log::Logger& logger)
     }
 }
 
-}  // namespace
-
-std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
-                                             const tls::Contexts* old_tls,
-                                             std::vector<listen::Socket>& old_sockets,
-                                             listen::Mode mode, const listen::Report& report)
+// What follows the name of a signal in the log.
+std::string_view consequence(int number)
 {
-    Running running;
-    running.settings = std::make_unique<config::Settings>(std::move(settings));
-    auto identity = worker_identity(*running.settings);
-    if (!identity) {
-        return std::unexpected(std::move(identity.error()));
+    switch (number) {
+    case SIGHUP:
+        return ", reconfiguring";
+    case SIGUSR1:
+        return ", reopening logs";
+    case SIGUSR2:
+        return ", changing binary";
+    case SIGWINCH:
+        return ", gracefully shutting down worker processes";
+    case SIGQUIT:
+        return ", shutting down";
+    case SIGTERM:
+    case SIGINT:
+        return ", exiting";
+    default:
+        return ", ignored";
     }
-    running.identity = std::move(*identity);
-    auto logs = open_logs(*running.settings, targets);
-    if (!logs) {
-        return std::unexpected(std::move(logs.error()));
-    }
-    running.logs = std::move(*logs);
-    if (running.identity) {
-        targets.give_to(running.identity->uid, running.identity->gid);
-    }
-    std::vector<config::Warning> warnings;
-    auto contexts = tls::Contexts::load(*running.settings, old_tls, warnings);
-    for (const config::Warning& warning : warnings) {
-        report(warning.level, warning.text);
-    }
-    if (!contexts) {
-        return std::unexpected(std::move(contexts.error().text));
-    }
-    running.tls = std::move(*contexts);
-    auto sockets = listen::open_sockets(*running.settings, old_sockets, mode, report);
-    if (!sockets) {
-        return std::unexpected(std::move(sockets.error()));
-    }
-    running.sockets = std::move(*sockets);
-    for (listen::Socket& socket : running.sockets) {
-        for (listen::Endpoint& endpoint : socket.endpoints) {
-            endpoint.acceptor = running.tls->acceptor(endpoint.address);
-        }
-    }
-    return running;
 }
 
-Master::Master(config::Options options, Running running, log::Targets& targets)
-    : options_(std::move(options)), running_(std::move(running)), targets_(targets)
+}  // namespace
+
+Master::Master(config::Options options, Running running, Process process)
+    : options_(std::move(options)), running_(std::move(running)), process_(process)
 {
 }
 
 int Master::run()
 {
-    announce_start(running_.logs.main);
+    announce_start(logger());
     if (!running_.settings->master_process) {
-        return work();
+        process_.service_manager.ready();
+        const int status = work();
+        close_sockets();
+        return status;
     }
     set_title("master process");
-    running_.logs.main.write(LogLevel::notice, "start worker processes");
+    logger().write(LogLevel::notice, "start worker processes");
     if (start_worker()) {
         return work();
     }
-    for (;;) {
-        const Signal signal = wait_for_signal(wake_);
-        const log::Logger& logger = running_.logs.main;
-        switch (signal.number) {
-        case SIGCHLD:
-            if (reap()) {
-                return work();
-            }
-            break;
-        case SIGHUP:
-            announce(signal.number, signal.sender);
-            if (!ending_) {
-                if (reload()) {
-                    restart_ = false;
-                    if (start_worker()) {
-                        return work();
-                    }
-                }
-            }
-            break;
-        case SIGUSR1:
-            announce(signal.number, signal.sender);
-            for (const std::string& problem : targets_.reopen()) {
-                logger.write(LogLevel::emerg, problem);
-            }
-            signal_workers(SIGUSR1);
-            break;
-        case SIGQUIT:
-            announce(signal.number, signal.sender);
-            if (!ending_) {
-                wake_.reset();  // no worker is started any more, and none is killed
-            }
-            ending_ = true;
-            running_.sockets.clear();
-            signal_workers(SIGQUIT);
-            break;
-        case SIGTERM:
-        case SIGINT:
-            announce(signal.number, signal.sender);
-            ending_ = true;
-            running_.sockets.clear();
-            signal_workers(SIGTERM);
-            wake_ = Clock::now() + kStopLimit;
-            break;
-        case kTimedOut:
-            wake_.reset();
-            if (ending_) {
-                signal_workers(SIGKILL);
-            } else if (restart_) {
-                restart_ = false;
-                if (start_worker()) {
-                    return work();
-                }
-            }
-            break;
-        default:  // USR2 and WINCH belong to an upgrade, which is not there yet
+    process_.service_manager.ready();
+    if (const auto limit = process_.service_manager.watchdog()) {
+        watchdog_at_ = Clock::now() + *limit / kSignsOfLife;
+    }
+    while (!ending_ || !workers_.empty()) {
+        const Signal signal = wait_for_signal(next_timer());
+        // A terminal whose size has changed is no reason to stop serving.
+        const bool resized = signal.number == SIGWINCH && signal.sender == 0;
+        if (signal.number != kTimedOut && signal.number != SIGCHLD && !resized) {
             announce(signal.number, signal.sender);
         }
-        if (ending_ && workers_.empty()) {
-            running_.logs.main.write(LogLevel::notice, "exit");
-            return 0;
+        const bool is_worker =
+            signal.number == kTimedOut ? handle_timer() : !resized && handle(signal.number);
+        if (is_worker) {
+            return work();
         }
     }
+    close_sockets();
+    logger().write(LogLevel::notice, "exit");
+    return status_;
+}
+
+bool Master::handle(int signal)
+{
+    switch (signal) {
+    case SIGCHLD:
+        return reap();
+    case SIGHUP:
+        return reconfigure();
+    case SIGUSR1:
+        reopen_logs();
+        break;
+    case SIGUSR2:
+        upgrade();
+        break;
+    case SIGWINCH:
+        retired_ = true;
+        workers_.signal(SIGQUIT);
+        break;
+    case SIGQUIT:
+    case SIGTERM:
+    case SIGINT:
+        stop(signal);
+        break;
+    default:
+        break;
+    }
+    return false;
+}
+
+bool Master::handle_timer()
+{
+    const auto now = Clock::now();
+    const auto is_due = [&](std::optional<Clock::time_point>& when) {
+        const bool due = when && *when <= now;
+        if (due) {
+            when.reset();
+        }
+        return due;
+    };
+    if (is_due(kill_at_)) {
+        workers_.signal(SIGKILL);
+    }
+    if (is_due(watchdog_at_)) {
+        if (workers_.are_alive()) {
+            process_.service_manager.alive();
+        }
+        watchdog_at_ = now + *process_.service_manager.watchdog() / kSignsOfLife;
+    }
+    return is_due(restart_at_) && start_worker();
+}
+
+std::optional<Master::Clock::time_point> Master::next_timer() const
+{
+    std::optional<Clock::time_point> next;
+    for (const auto& when : {kill_at_, restart_at_, watchdog_at_}) {
+        if (when && (!next || *when < *next)) {
+            next = when;
+        }
+    }
+    return next;
 }
 
 bool Master::start_worker()
 {
-    const pid_t pid = fork();
-    if (pid < 0) {
-        running_.logs.main.line(LogLevel::alert,
-                                "fork() failed while spawning \"worker process\"{}",
-                                log::errno_text(errno));
-        restart_ = true;
-        wake_ = Clock::now() + kShortLife;
-        return false;
-    }
-    if (pid == 0) {
+    restart_at_.reset();
+    switch (workers_.start(logger())) {
+    case Workers::Fork::parent:
+        break;
+    case Workers::Fork::child:
         return true;
+    case Workers::Fork::failed:
+        restart_at_ = Clock::now() + kShortLife;
+        break;
     }
-    running_.logs.main.line(LogLevel::notice, "start worker process {}", pid);
-    workers_.push_back({pid, false, Clock::now()});
     return false;
 }
 
 // In the worker's process, or with "master_process off".
 int Master::work()
 {
-    set_title(running_.settings->master_process ? "worker process" : "single process");
-    if (running_.settings->master_process) {
-        apply_limits(*running_.settings, running_.logs.main);
+    const bool has_master = running_.settings->master_process;
+    set_title(has_master ? "worker process" : "single process");
+    if (has_master) {
         const auto done = become_worker(*running_.settings, running_.identity);
         if (!done) {
-            running_.logs.main.write(LogLevel::emerg, done.error());
+            logger().write(LogLevel::emerg, done.error());
             return kWorkerCannotStart;
         }
     }
-    return run_worker(*running_.settings, running_.logs, targets_, *running_.tls, running_.sockets);
+    WorkerTask task{.settings = *running_.settings,
+                    .logs = running_.logs,
+                    .targets = process_.targets,
+                    .tls = *running_.tls,
+                    .sockets = running_.sockets};
+    if (const auto limit = process_.service_manager.watchdog(); limit && has_master) {
+        task.heartbeat = workers_.self().heartbeat.get();
+        task.heartbeat_interval = *limit / (2 * kSignsOfLife);
+    }
+    return run_worker(task);
 }
 
 bool Master::reap()
 {
-    const log::Logger& logger = running_.logs.main;
     int status = 0;
     for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
-        const auto worker = std::ranges::find(workers_, pid, &Worker::pid);
+        const bool is_successor = pid == successor_;
+        const char* const what = is_successor ? "new binary" : "worker";
         if (WIFSIGNALED(status)) {
-            logger.line(LogLevel::alert, "worker process {} exited on signal {}{}", pid,
-                        WTERMSIG(status), WCOREDUMP(status) ? " (core dumped)" : "");
+            logger().line(LogLevel::alert, "{} process {} exited on signal {}{}", what, pid,
+                          WTERMSIG(status), WCOREDUMP(status) ? " (core dumped)" : "");
         } else {
-            logger.line(LogLevel::notice, "worker process {} exited with code {}", pid,
-                        WEXITSTATUS(status));
+            logger().line(LogLevel::notice, "{} process {} exited with code {}", what, pid,
+                          WEXITSTATUS(status));
         }
-        if (worker == workers_.end()) {
-            continue;
-        }
-        const Worker gone = *worker;
-        workers_.erase(worker);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == kWorkerCannotStart) {
-            logger.line(LogLevel::alert,
-                        "worker process {} exited with fatal code {} and cannot be respawned", pid,
-                        kWorkerCannotStart);
-            ending_ = ending_ || workers_.empty();
-            continue;
-        }
-        if (ending_ || gone.leaving) {
-            continue;
-        }
-        if (Clock::now() - gone.started < kShortLife) {
-            restart_ = true;
-            wake_ = Clock::now() + kShortLife;
-        } else if (start_worker()) {
+        if (is_successor ? return_from_upgrade() : reap_worker(pid, status)) {
             return true;
         }
     }
     return false;
 }
 
+bool Master::reap_worker(pid_t pid, int status)
+{
+    const std::optional<Worker> gone = workers_.remove(pid);
+    if (!gone) {
+        return false;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kWorkerCannotStart) {
+        logger().line(LogLevel::alert,
+                      "worker process {} exited with fatal code {} and cannot be respawned", pid,
+                      kWorkerCannotStart);
+        if (workers_.empty() && !ending_) {
+            ending_ = true;
+            status_ = kWorkerCannotStart;
+        }
+        return false;
+    }
+    if (ending_ || retired_ || gone->leaving) {
+        return false;
+    }
+    const auto earliest = gone->started + kShortLife;
+    if (Clock::now() < earliest) {
+        restart_at_ = earliest;
+        return false;
+    }
+    return start_worker();
+}
+
+// After WINCH, HUP brings the old configuration's worker back: the way back from an upgrade.
+bool Master::reconfigure()
+{
+    if (ending_) {
+        return false;
+    }
+    if (retired_) {
+        retired_ = false;
+        if (successor_ != 0) {
+            return start_worker();
+        }
+    }
+    process_.service_manager.reloading();
+    const bool done = reload();
+    process_.service_manager.ready();
+    return done && start_worker();
+}
+
 // All is opened before anything that runs is touched: a configuration that is wrong changes
 // nothing.
 bool Master::reload()
 {
-    running_.logs.main.write(LogLevel::notice, "reconfiguring");
+    logger().write(LogLevel::notice, "reconfiguring");
     auto loaded = config::load(options_);
     if (!loaded) {
-        running_.logs.main.write(LogLevel::emerg, loaded.error().text);
+        logger().write(LogLevel::emerg, loaded.error().text);
         return false;
     }
     for (const config::Warning& warning : loaded->warnings) {
-        running_.logs.main.write(warning.level, warning.text);
+        logger().write(warning.level, warning.text);
     }
     // What an old socket gives is only borrowed until all is well.
     std::vector<listen::Socket> borrowed;
     for (const listen::Socket& socket : running_.sockets) {
-        const int copy = fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0);
-        if (copy < 0) {
-            running_.logs.main.line(LogLevel::emerg, "fcntl(F_DUPFD_CLOEXEC) failed{}",
-                                    log::errno_text(errno));
+        auto copy = socket.duplicate();
+        if (!copy) {
+            logger().write(LogLevel::emerg, copy.error());
             return false;
         }
-        borrowed.emplace_back(copy, socket.address());
+        borrowed.push_back(std::move(*copy));
     }
     const auto report = [this](LogLevel level, const std::string& text) {
-        running_.logs.main.write(level, text);
+        logger().write(level, text);
     };
-    auto next = open_all(std::move(loaded->settings), targets_, running_.tls.get(), borrowed,
-                         listen::Mode::serve, report);
+    auto next = open_all(std::move(loaded->settings), process_.targets, running_.tls.get(),
+                         borrowed, listen::Mode::serve, report);
     if (!next) {
-        running_.logs.main.write(LogLevel::emerg, next.error());
+        logger().write(LogLevel::emerg, next.error());
         return false;
     }
     for (const listen::Socket& unwanted : borrowed) {
-        if (unwanted.address().is_unix()) {
-            unlink(std::string(unwanted.address().path()).c_str());
-        }
+        unwanted.remove_file();
     }
-    next->settings->pid = running_.settings->pid;  // NGINX: a pid file has its name for life
     running_ = std::move(*next);
-    signal_workers(SIGQUIT);
+    workers_.signal(SIGQUIT);
     return true;
 }
 
-void Master::signal_workers(int number)
+void Master::reopen_logs()
 {
-    for (Worker& worker : workers_) {
-        kill(worker.pid, number);
-        worker.leaving = worker.leaving || number != SIGUSR1;
+    for (const std::string& problem : process_.targets.reopen()) {
+        logger().write(LogLevel::emerg, problem);
     }
+    workers_.signal(SIGUSR1);
+}
+
+// Old and new serve side by side until somebody ends one of them.
+void Master::upgrade()
+{
+    if (ending_ || successor_ != 0 || older_is_there()) {
+        logger().write(LogLevel::notice,
+                       "the other process of an upgrade is still there, or this one is about to "
+                       "end: the signal is ignored");
+        return;
+    }
+    if (const auto moved = process_.pid_file.step_aside(); !moved) {
+        logger().write(LogLevel::alert, moved.error());
+        return;
+    }
+    const auto successor = process_.program.start_successor(running_.sockets, logger());
+    if (!successor) {
+        logger().write(LogLevel::alert, successor.error());
+        if (const auto moved = process_.pid_file.step_back(); !moved) {
+            logger().write(LogLevel::alert, moved.error());
+        }
+        return;
+    }
+    successor_ = *successor;
+    logger().line(LogLevel::notice, "start new binary process {}", successor_);
+}
+
+// The newer program has ended: all is as it was before.
+bool Master::return_from_upgrade()
+{
+    successor_ = 0;
+    if (const auto moved = process_.pid_file.step_back(); !moved) {
+        logger().write(LogLevel::alert, moved.error());
+    }
+    if (ending_) {
+        return false;
+    }
+    process_.service_manager.ready();
+    const bool was_retired = retired_;
+    retired_ = false;
+    return was_retired && start_worker();
+}
+
+// QUIT: when the last session is over. TERM and INT: at once.
+void Master::stop(int signal)
+{
+    const bool at_once = signal != SIGQUIT;
+    if (successor_ == 0 && !older_is_there()) {
+        process_.service_manager.stopping();
+    }
+    ending_ = true;
+    restart_at_.reset();
+    close_sockets();
+    workers_.signal(at_once ? SIGTERM : SIGQUIT);
+    if (at_once) {
+        kill_at_ = Clock::now() + kStopLimit;
+    }
+}
+
+bool Master::older_is_there() const
+{
+    return process_.older != 0 && getppid() == process_.older;
+}
+
+// The other process of an upgrade still needs the files of UNIX sockets.
+void Master::close_sockets()
+{
+    if (successor_ == 0 && !older_is_there()) {
+        for (const listen::Socket& socket : running_.sockets) {
+            socket.remove_file();
+        }
+    }
+    running_.sockets.clear();
 }
 
 void Master::announce(int number, pid_t sender) const
 {
-    const char* what = number == SIGHUP                        ? ", reconfiguring"
-                       : number == SIGUSR1                     ? ", reopening logs"
-                       : number == SIGQUIT                     ? ", shutting down"
-                       : number == SIGTERM || number == SIGINT ? ", exiting"
-                                                               : ", ignored";
     const std::string from = sender != 0 ? fmt::format(" from {}", sender) : std::string();
-    running_.logs.main.line(LogLevel::notice, "signal {} ({}) received{}{}", number,
-                            signal_name(number), from, what);
+    logger().line(LogLevel::notice, "signal {} ({}) received{}{}", number, signal_name(number),
+                  from, consequence(number));
 }
 
 }  // namespace postern::process

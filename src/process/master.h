@@ -1,72 +1,75 @@
 #pragma once
 
-#include <memory>
+#include <chrono>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "config/load.h"
-#include "listen/sockets.h"
-#include "process/logs.h"
-#include "process/privileges.h"
-#include "tls/contexts.h"
+#include "process/pid_file.h"
+#include "process/program.h"
+#include "process/running.h"
+#include "process/service_manager.h"
+#include "process/workers.h"
 
 namespace postern::process {
-
-// A configuration in force, with what it opened.
-struct Running {
-    std::unique_ptr<config::Settings> settings;  // the parts below point into it
-    Logs logs;
-    std::unique_ptr<tls::Contexts> tls;
-    std::vector<listen::Socket> sockets;
-    std::optional<Identity> identity;
-};
 
 // Supervises a worker: starts it, starts it anew if it dies, and passes signals on. Never reads
 // from the network.
 class Master
 {
 public:
-    // `options` is what a reload reads. `targets` holds the logs of `running`.
-    Master(config::Options options, Running running, log::Targets& targets);
+    // What there is in a process but once, and outlives the master.
+    struct Process {
+        const Program& program;
+        PidFile& pid_file;
+        const ServiceManager& service_manager;
+        log::Targets& targets;  // holds the logs of `running`
+        pid_t older;            // the Postern that has started us to replace it; 0: none
+    };
+
+    // `options` is what a reload reads.
+    Master(config::Options options, Running running, Process process);
 
     // Runs until TERM, INT or QUIT. Returns the exit status; a worker's process returns from here
     // too.
     int run();
-    // Those of the last reload.
-    const config::Settings& settings() const { return *running_.settings; }
 
 private:
-    struct Worker {
-        pid_t pid = 0;
-        bool leaving = false;  // told to quit: it is not started anew
-        std::chrono::steady_clock::time_point started;
-    };
+    using Clock = std::chrono::steady_clock;
 
-    // True in the child.
+    // These return true in the process of a new worker.
     bool start_worker();
-    int work();
-    // True if this process has become a worker.
+    bool handle(int signal);
+    bool handle_timer();
     bool reap();
+    bool reap_worker(pid_t pid, int status);
+    bool reconfigure();
+    bool return_from_upgrade();
+
+    int work();
     // False: the configuration is as it was.
     bool reload();
-    void signal_workers(int number);
+    void upgrade();
+    void stop(int signal);
+    void reopen_logs();
+    void close_sockets();
     void announce(int number, pid_t sender) const;
+    const log::Logger& logger() const { return running_.logs.main; }
+    bool older_is_there() const;
+    std::optional<Clock::time_point> next_timer() const;
 
     config::Options options_;
     Running running_;
-    log::Targets& targets_;
-    std::vector<Worker> workers_;
+    Process process_;
+    Workers workers_;
+    pid_t successor_ = 0;  // a newer program that is to replace this one; 0: none
     bool ending_ = false;
-    std::optional<std::chrono::steady_clock::time_point> wake_;
-    bool restart_ = false;
+    bool retired_ = false;  // by WINCH: there is no worker, and none is started
+    int status_ = 0;
+    // When something is due; nothing: never.
+    std::optional<Clock::time_point> kill_at_;
+    std::optional<Clock::time_point> restart_at_;
+    std::optional<Clock::time_point> watchdog_at_;
 };
-
-// Opens what a configuration names: logs, identity, certificates and keys, sockets. The error is
-// complete but for its level. `old_tls` is what a reload takes over, or null.
-std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
-                                             const tls::Contexts* old_tls,
-                                             std::vector<listen::Socket>& old_sockets,
-                                             listen::Mode mode, const listen::Report& report);
 
 }  // namespace postern::process

@@ -39,7 +39,7 @@ Signal wait_for_signal(std::optional<std::chrono::steady_clock::time_point> limi
     siginfo_t info{};
     for (;;) {
         int number;
-        if (limit) {
+        if (limit && *limit != std::chrono::steady_clock::time_point::max()) {
             const auto left = *limit - std::chrono::steady_clock::now();
             if (left <= left.zero()) {
                 return {};

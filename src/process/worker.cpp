@@ -88,7 +88,23 @@ public:
         }
     }
 
+    // Beats, if all loops have gone on since the last time.
+    void beat(Heartbeat& heartbeat)
+    {
+        if (answers_ < questions_) {
+            return;
+        }
+        heartbeat.beat();
+        answers_ = 0;
+        questions_ = static_cast<unsigned>(loops_.size());
+        for (const auto& loop : loops_) {
+            loop->post([this] { ++answers_; });
+        }
+    }
+
 private:
+    std::atomic<unsigned> answers_{0};  // outlives the loops, which may still hold a question
+    unsigned questions_ = 0;
     std::vector<std::unique_ptr<EventLoop>> loops_;
     std::vector<std::thread> threads_;
     std::atomic<unsigned> running_;
@@ -104,55 +120,63 @@ void reopen(log::Targets& targets, const log::Logger& logger)
 
 }  // namespace
 
-int run_worker(const config::Settings& settings, const Logs& logs, log::Targets& targets,
-               const tls::Contexts& tls, std::vector<listen::Socket>& sockets)
+int run_worker(const WorkerTask& task)
 {
+    const log::Logger& logger = task.logs.main;
     std::optional<auth::HashPool> hash_pool(std::in_place);
-    Shared shared{.settings = settings,
-                  .logs = logs,
-                  .tls = tls,
-                  .sockets = sockets,
+    Shared shared{.settings = task.settings,
+                  .logs = task.logs,
+                  .tls = task.tls,
+                  .sockets = task.sockets,
                   .hash_pool = *hash_pool,
-                  .users = open_users(settings, logs)};
+                  .users = open_users(task.settings, task.logs)};
     std::optional<Threads> threads;
     try {
         threads.emplace(shared);
     } catch (const std::system_error& error) {
-        logs.main.line(LogLevel::emerg, "event loop could not start: {}", error.what());
+        logger.line(LogLevel::emerg, "event loop could not start: {}", error.what());
         return kWorkerCannotStart;
     }
-    std::optional<net::Clock::time_point> limit;
+    constexpr auto kNever = net::Clock::time_point::max();
+    auto limit = kNever;
+    auto next_beat = task.heartbeat == nullptr ? kNever : net::Clock::now();
     for (;;) {
-        const Signal signal = wait_for_signal(limit);
+        const Signal signal = wait_for_signal(std::min(limit, next_beat));
         switch (signal.number) {
         case SIGQUIT:
-            logs.main.write(LogLevel::notice, "gracefully shutting down");
+            logger.write(LogLevel::notice, "gracefully shutting down");
             set_title("worker process is shutting down");
             threads->drain();
-            if (settings.worker_shutdown_timeout.count() > 0 && !limit) {
-                limit = net::Clock::now() + settings.worker_shutdown_timeout;
+            if (task.settings.worker_shutdown_timeout.count() > 0 && limit == kNever) {
+                limit = net::Clock::now() + task.settings.worker_shutdown_timeout;
             }
             break;
         case SIGUSR1:
-            reopen(targets, logs.main);
+            reopen(task.targets, logger);
             break;
         case kTimedOut:
-            logs.main.write(LogLevel::notice, "shutdown timeout");
-            logs.main.write(LogLevel::notice, "exiting");
-            threads->end_sessions();
-            limit.reset();
+            if (net::Clock::now() >= next_beat) {
+                threads->beat(*task.heartbeat);
+                next_beat = net::Clock::now() + task.heartbeat_interval;
+            }
+            if (net::Clock::now() >= limit) {
+                logger.write(LogLevel::notice, "shutdown timeout");
+                logger.write(LogLevel::notice, "exiting");
+                threads->end_sessions();
+                limit = kNever;
+            }
             break;
         case SIGTERM:
         case SIGINT:
-            logs.main.write(LogLevel::notice, "exiting");
+            logger.write(LogLevel::notice, "exiting");
             threads->stop();
-            limit.reset();
+            limit = kNever;
             break;
         default:
             if (signal.number == kLoopsEnded) {
                 hash_pool.reset();  // it delivers to the loops
                 threads.reset();
-                logs.main.write(LogLevel::notice, "exit");
+                logger.write(LogLevel::notice, "exit");
                 return 0;
             }
         }

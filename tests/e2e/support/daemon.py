@@ -1,0 +1,107 @@
+"""A proxy that goes into the background, as systems start it: who is who is found by its own copy of the
+binary, which a test may replace as an upgrade does. No process of it outlives `stop`."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+
+from .ports import is_listening, wait_until
+from .processes import children_of, is_alive
+from .proxy import Proxy, postern_binary
+
+
+def processes_of(binary):
+    """All that run this file, or did before another took its name."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                if os.readlink(f"/proc/{name}/exe").removesuffix(" (deleted)") == binary and is_alive(int(name)):
+                    found.append(int(name))
+            except OSError:
+                pass
+    return sorted(found)
+
+
+def age_seconds(pid):
+    with open(f"/proc/{pid}/stat") as stat, open("/proc/uptime") as uptime:
+        started = int(stat.read().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
+        return float(uptime.read().split()[0]) - started
+
+
+class Daemon(Proxy):
+    def __init__(self, folder, mail, ports=(), **options):
+        self.binary = os.path.join(folder, "postern-binary")
+        self.install(postern_binary())
+        super().__init__("postern", folder, mail, ports, **options)
+
+    def install(self, source):
+        """As a package does it: the old file lives on for those that run it."""
+        shutil.copy(source, self.binary + ".new")
+        os.chmod(self.binary + ".new", 0o755)
+        os.rename(self.binary + ".new", self.binary)
+
+    def command(self, *arguments):
+        return [self.binary, "-c", self.configuration, "-p", self.prefix + "/", *arguments]
+
+    def start(self, *arguments, **options):
+        subprocess.run(self.command("-e", "stderr", *arguments), check=True, timeout=20, stdin=subprocess.DEVNULL,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)), **options)
+        for port in self.ports:
+            wait_until(lambda: is_listening(port), f"it listens on {port}")
+        self.master()
+        return self
+
+    def master(self, suffix=""):
+        """Who the pid file says is the master, once it has a worker."""
+        pid = wait_until(lambda: self.pid_in(suffix), f"the pid file{suffix}\n{self.log()[-1500:]}")
+        wait_until(lambda: self.workers_of(pid), f"a worker of {pid}\n{self.log()[-1500:]}")
+        return pid
+
+    def pid_in(self, suffix=""):
+        try:
+            with open(self.pid_file + suffix) as file:
+                text = file.read()
+        except FileNotFoundError:
+            return None
+        return int(text) if text.endswith("\n") else None
+
+    def workers_of(self, master):
+        """Its children, without a master of a newer binary."""
+        return [pid for pid in children_of(master) if parent_of(pid) == master and "worker" in title_of(pid)]
+
+    def everyone(self):
+        return processes_of(self.binary)
+
+    def signal(self, number, pid=None):
+        os.kill(pid or self.master(), number)
+
+    def stop(self):
+        """Ends all that is left and asserts that nothing stays."""
+        pids = self.everyone()
+        for pid in pids:
+            if "master" in title_of(pid):
+                os.kill(pid, signal.SIGTERM)
+        try:
+            wait_until(lambda: not self.everyone(), "all have ended", 5)
+        finally:
+            for pid in self.everyone():
+                os.kill(pid, signal.SIGKILL)
+
+
+def parent_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return int(stat.read().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return None
+
+
+def title_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline") as line:
+            return line.read().rstrip("\0")
+    except OSError:
+        return ""

@@ -10,7 +10,7 @@ CMAKE_ARGUMENTS :=
 all: ## build build/release/postern
 	@scripts/install-dependencies --build
 	@cmake --preset release $(CMAKE_ARGUMENTS) > /dev/null
-	@cmake --build $(BUILD) --target postern -j $(JOBS)
+	@cmake --build $(BUILD) --target postern postern_manual_pages -j $(JOBS)
 
 run: all ## start Postern in front of a private Dovecot on loopback, and show how to log in
 	@scripts/install-dependencies --run

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "config/directive.h"
+#include "config/reference_entry.h"
 
 namespace postern::config {
 
@@ -25,50 +25,6 @@ below.
 | Postern | our own: NGINX refuses it |
 )";
 
-std::string_view meaning(const Directive& directive)
-{
-    return directive.support == Support::full
-               ? directive.doc
-               : "Accepted with a warning: it has no effect in Postern.";
-}
-
-std::string syntax(const Directive& directive)
-{
-    const bool block = directive.kind == Kind::block || directive.kind == Kind::foreign;
-    return fmt::format("`{}{}{}{}`", directive.name, directive.syntax.empty() ? "" : " ",
-                       directive.syntax, block ? " { … }" : ";");
-}
-
-std::string default_value(const Directive& directive)
-{
-    if (!directive.default_text.empty()) {
-        return std::string(directive.default_text);
-    }
-    return directive.initial.empty() ? "–" : fmt::format("`{}`", directive.initial);
-}
-
-std::string contexts(unsigned where)
-{
-    std::string names;
-    for (const char c : context_names(where)) {
-        names += c == '"' ? '`' : c;
-    }
-    return names;
-}
-
-std::string_view repetition(Again again)
-{
-    switch (again) {
-    case Again::refused:
-        return "";
-    case Again::last_wins:
-        return " Written again in the same block, the last one counts.";
-    case Again::adds:
-        return " May be repeated.";
-    }
-    std::unreachable();
-}
-
 }  // namespace
 
 std::string directive_reference()
@@ -77,11 +33,11 @@ std::string directive_reference()
     for (const DirectiveGroup& group : directive_groups()) {
         text += fmt::format("\n## {}\n", group.title);
         for (const Directive& directive : group.directives) {
+            const ReferenceEntry entry = describe(directive);
             text += fmt::format(
-                "\n### {}\n\n{}{}\n\n- Syntax: {}\n- Default: {}\n- Context: {}\n- Since: {}\n",
-                directive.name, meaning(directive), repetition(directive.again), syntax(directive),
-                default_value(directive), contexts(directive.where),
-                directive.since == Since::nginx ? "NGINX" : "Postern");
+                "\n### {}\n\n{}\n\n- Syntax: {}\n- Default: {}\n- Context: {}\n- Since: {}\n",
+                directive.name, entry.meaning, entry.syntax, entry.default_value, entry.contexts,
+                entry.since);
         }
     }
     return text;

@@ -1,5 +1,6 @@
 #include "config/reference.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -23,6 +24,19 @@ TEST(Reference, IsUpToDate)
     content << std::ifstream(kPath).rdbuf();
     EXPECT_TRUE(content.str() == directive_reference())
         << "docs/directives.md is stale: run this test with POSTERN_UPDATE_DOCS=1";
+}
+
+TEST(Reference, ManualTellsOfEachDirective)
+{
+    const std::string manual = directive_manual();
+    for (const DirectiveGroup& group : directive_groups()) {
+        EXPECT_NE(manual.find(fmt::format(".SS {}\n", group.title)), std::string::npos);
+        for (const Directive& directive : group.directives) {
+            EXPECT_NE(manual.find(fmt::format(".TP\n\\fB{}", directive.name)), std::string::npos)
+                << directive.name;
+        }
+    }
+    EXPECT_EQ(manual.find('`'), std::string::npos);
 }
 
 TEST(Table, RowsAreComplete)

@@ -11,6 +11,8 @@ import pytest
 from support.daemon import Daemon, age_seconds
 from support.load import Load, LoadServers
 from support.ports import connect, free_port, is_listening, wait_until
+from support.processes import is_alive
+from support.proxy import postern_binary
 
 SESSIONS = 200
 SESSIONS_BETWEEN = 50  # that come and go between two operations
@@ -59,7 +61,7 @@ class Site:
         self.wait(settled, "sessions in all phases")
 
     def wait(self, condition, what):
-        wait_until(condition, f"{what}\n{self.daemon.log()[-2000:]}", 20)
+        wait_until(condition, f"{what}\n{self.daemon.log()[-2000:]}", 30)
 
     def greeting(self):
         with connect(self.ports["smtp"]["plain"]) as client:
@@ -103,6 +105,56 @@ class Site:
         self.wait(lambda: os.path.exists(log), "the new log is there")
         self.wait(lambda: not any(has_open(pid, old) for pid in self.daemon.everyone()), "nobody has the old one")
         self.rotated[old] = os.path.getsize(old)
+
+    def take_over(self):
+        """USR2: two masters, who serve side by side."""
+        old = self.daemon.master()
+        self.daemon.install(postern_binary())
+        self.daemon.signal(signal.SIGUSR2, old)
+        self.wait(lambda: self.daemon.pid_in(".oldbin") == old, "the old pid file has stepped aside")
+        self.wait(lambda: self.daemon.pid_in() not in (None, old), "there is a new one")
+        return old, self.daemon.master()
+
+    def retire(self, old, new):
+        """WINCH: only the new master has workers that take new clients."""
+        self.settle()
+        self.daemon.signal(signal.SIGWINCH, old)
+        self.wait(lambda: not self.daemon.serving_workers_of(old), "the old workers take nobody new")
+        assert self.daemon.serving_workers_of(new)
+        self.settle()
+
+    def gone(self, master):
+        self.wait(lambda: not is_alive(master), "its last session has ended")
+        self.wait(lambda: self.daemon.pid_in(".oldbin") is None, "one pid file is left")
+
+    def upgrade(self):
+        old, new = self.take_over()
+        self.retire(old, new)
+        self.daemon.signal(signal.SIGQUIT, old)
+        self.gone(old)
+        assert self.daemon.master() == new
+
+    def upgrade_and_back(self):
+        old, new = self.take_over()
+        self.retire(old, new)
+        self.daemon.signal(signal.SIGHUP, old)
+        self.wait(lambda: self.daemon.serving_workers_of(old), "the old one serves again")
+        self.daemon.signal(signal.SIGQUIT, new)
+        self.gone(new)
+        assert self.daemon.master() == old
+
+    def upgrade_in_vain(self):
+        """What was installed does not run."""
+        old = self.daemon.master()
+        workers = self.daemon.workers_of(old)
+        self.daemon.install_text("#!/bin/sh\nexit 1\n")
+        ended = self.logged("new binary process .* exited with code 1")
+        self.daemon.signal(signal.SIGUSR2, old)
+        self.wait(lambda: self.logged("new binary process .* exited with code 1") > ended, "its end is logged")
+        self.gone(0)
+        assert self.daemon.master() == old
+        assert set(self.daemon.serving_workers_of(old)) <= set(workers)
+        self.daemon.install(postern_binary())
 
     def kill_worker(self):
         """The one that serves: those of older configurations keep their sessions."""
@@ -153,9 +205,10 @@ def check_logs(site, report):
 
 def test_nobody_is_refused_or_lost(site):
     steps = [site.reload, site.reload, site.reload_in_vain, site.reopen, site.kill_worker, site.reload, site.reload,
-             site.reload, site.reopen, site.reload, site.reload, site.reload, site.reopen, site.reload_in_vain,
-             site.reload, site.reload, site.reload, site.reload, site.kill_worker, site.reload, site.reopen,
-             site.reload, site.reload, site.reopen, site.reload, site.reload, site.reload]
+             site.reload, site.upgrade, site.reload, site.reopen, site.reload, site.reload, site.upgrade_in_vain,
+             site.reopen, site.reload, site.reload_in_vain, site.reload, site.upgrade_and_back, site.reload, site.reload,
+             site.kill_worker, site.reload, site.reopen, site.reload, site.upgrade, site.reload, site.reopen, site.reload,
+             site.reload, site.reload]
     for step in steps:
         site.settle()
         print(step.__name__, step() or "", site.load.look())

@@ -40,6 +40,14 @@ class Daemon(Proxy):
     def install(self, source):
         """As a package does it: the old file lives on for those that run it."""
         shutil.copy(source, self.binary + ".new")
+        self._replace()
+
+    def install_text(self, text):
+        with open(self.binary + ".new", "w") as out:
+            out.write(text)
+        self._replace()
+
+    def _replace(self):
         os.chmod(self.binary + ".new", 0o755)
         os.rename(self.binary + ".new", self.binary)
 
@@ -57,7 +65,7 @@ class Daemon(Proxy):
     def master(self, suffix=""):
         """Who the pid file says is the master, once it has a worker."""
         pid = wait_until(lambda: self.pid_in(suffix), f"the pid file{suffix}\n{self.log()[-1500:]}")
-        wait_until(lambda: self.workers_of(pid), f"a worker of {pid}\n{self.log()[-1500:]}")
+        wait_until(lambda: self.serving_workers_of(pid), f"a worker of {pid}\n{self.log()[-1500:]}")
         return pid
 
     def pid_in(self, suffix=""):
@@ -71,6 +79,10 @@ class Daemon(Proxy):
     def workers_of(self, master):
         """Its children, without a master of a newer binary."""
         return [pid for pid in children_of(master) if parent_of(pid) == master and "worker" in title_of(pid)]
+
+    def serving_workers_of(self, master):
+        """Those that take new clients."""
+        return [pid for pid in self.workers_of(master) if "shutting down" not in title_of(pid)]
 
     def everyone(self):
         return processes_of(self.binary)

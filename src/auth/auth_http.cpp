@@ -1,5 +1,6 @@
 #include "auth/auth_http.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -51,6 +52,34 @@ void log_end(log::SessionLog& log, std::string_view server, const net::Disconnec
     }
 }
 
+// What is between the lines of a request: names, as values may be secrets. The request line isn't
+// shown either: there may be a key in its URI.
+std::string header_names(std::string_view request)
+{
+    std::string names;
+    request.remove_prefix(std::min(request.find('\n') + 1, request.size()));
+    while (!request.empty()) {
+        const std::string_view line = request.substr(0, request.find('\n'));
+        const std::size_t colon = line.find(':');
+        if (colon != std::string_view::npos) {
+            names += names.empty() ? "" : ", ";
+            names += line.substr(0, colon);
+        }
+        request.remove_prefix(std::min(line.size() + 1, request.size()));
+    }
+    return names;
+}
+
+std::string header_names(const std::vector<http::Header>& headers)
+{
+    std::string names;
+    for (const http::Header& header : headers) {
+        names += names.empty() ? "" : ", ";
+        names += header.name;
+    }
+    return names;
+}
+
 }  // namespace
 
 net::Task<Verdict> AuthHttp::check(const Claim& claim, const Peer& peer, log::SessionLog& log)
@@ -80,6 +109,8 @@ net::Task<Verdict> AuthHttp::check(const Claim& claim, const Peer& peer, log::Se
                      service_.where.host);
             co_return Failure{};
         }
+        log.debug("auth http server said WAIT, it is asked again after {} ms",
+                  std::chrono::milliseconds(wait->pause).count());
         net::Deadline pause(loop_);
         pause.set(wait->pause);
         co_await pause;
@@ -92,7 +123,9 @@ net::Task<AuthHttp::Outcome> AuthHttp::ask(const Secret& request, const Claim& c
     net::Deadline deadline(loop_);
     deadline.set(service_.timeout);
     Question question{request, claim, peer, log, deadline, loop_.now() + service_.timeout};
+    log.debug("auth http server has {} ms to answer", service_.timeout.count());
     if (auto kept = connections_->take()) {
+        log.debug("auth http server {} is asked on a connection that was kept", kept->server);
         auto outcome = co_await exchange(*kept, question);
         if (outcome) {
             co_return std::move(*outcome);
@@ -118,6 +151,7 @@ net::Task<std::optional<HttpConnection>> AuthHttp::connect(Question& question)
     for (const SocketAddress& address : *found) {
         HttpConnection connection;
         connection.server = address.text();
+        question.log.debug("connecting to auth http server {}", connection.server);
         net::Deadline share(loop_);
         share.set((question.end - loop_.now()) / untried--);
         auto stream = co_await net::Stream::connect(loop_, address, share);
@@ -149,6 +183,10 @@ net::Task<bool> AuthHttp::start_tls(HttpConnection& connection, net::Deadline& d
     const auto done =
         co_await connection.stream->start_tls(*service_.tls, std::move(target), deadline);
     if (done) {
+        if (log.enabled(LogLevel::debug)) {
+            log.debug("SSL with auth http server {}: {}", connection.server,
+                      connection.stream->tls()->description());
+        }
         co_return true;
     }
     using Reason = net::Stream::TlsFailure::Reason;
@@ -191,6 +229,11 @@ net::Task<std::optional<AuthHttp::Outcome>> AuthHttp::exchange(HttpConnection& c
     net::Conversation conversation(*connection.stream, question.deadline, http::kMaxHeadBytes);
     std::optional<net::Disconnected> end;
     try {
+        if (question.log.enabled(LogLevel::debug)) {
+            question.log.debug("auth http server {} is sent {} bytes, with the headers {}",
+                               connection.server, question.request.reveal().size(),
+                               header_names(question.request.reveal()));
+        }
         co_await conversation.write(question.request.reveal());
         for (;;) {
             auto head = http::parse_response_head(conversation.unread());
@@ -204,6 +247,11 @@ net::Task<std::optional<AuthHttp::Outcome>> AuthHttp::exchange(HttpConnection& c
             if (!*head) {
                 co_await conversation.fill();
                 continue;
+            }
+            if (question.log.enabled(LogLevel::debug)) {
+                question.log.debug("auth http server {} answered {} with the headers {}",
+                                   connection.server, (*head)->status,
+                                   escape_for_log(header_names((*head)->headers)));
             }
             if (service_.keepalive > 0 && (*head)->is_informational()) {
                 conversation.consume((*head)->consumed);

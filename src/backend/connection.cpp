@@ -62,10 +62,12 @@ net::Task<bool> Connection::connect(net::Resolver& resolver)
         addresses = std::move(*found);
     }
     for (const SocketAddress& address : addresses) {
+        log_address("connecting to upstream", address);
         auto stream = co_await net::Stream::connect(deadline_.loop(), address, deadline_);
         if (stream) {
             stream_ = std::move(*stream);
             address_ = address;
+            log_address("connected to upstream", address);
             co_return true;
         }
         log_connect_failure(address, stream.error());
@@ -126,8 +128,17 @@ net::Task<bool> Connection::handshake()
     const auto done = co_await stream_->start_tls(*context_, std::move(peer), deadline_);
     if (!done) {
         log_tls_failure(done.error());
+    } else if (log_.enabled(LogLevel::debug)) {
+        log_.debug("SSL with upstream: {}", stream_->tls()->description());
     }
     co_return done.has_value();
+}
+
+void Connection::log_address(std::string_view what, const SocketAddress& address) const
+{
+    if (log_.enabled(LogLevel::debug)) {
+        log_.debug("{} {}", what, address.text());
+    }
 }
 
 void Connection::log_connect_failure(const SocketAddress& address, int error) const

@@ -65,6 +65,7 @@ private:
     net::Task<bool> connect(net::Resolver& resolver);
     net::Task<bool> send_proxy_header();
     net::Task<bool> handshake();
+    void log_address(std::string_view what, const SocketAddress& address) const;
     void log_connect_failure(const SocketAddress& address, int error) const;
     void log_tls_failure(const net::Stream::TlsFailure& failure) const;
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -328,6 +329,11 @@ Command Parser::take_command() const
 }
 
 }  // namespace
+
+std::string_view to_string(Verb verb)
+{
+    return std::ranges::find(kVerbs, verb, &VerbName::verb)->name;
+}
 
 Parsed parse_command(std::string_view input)
 {

@@ -21,6 +21,7 @@ net::Task<protocol::Request> Dialogue::authorize()
             co_return protocol::Goodbye{};
         }
         if (const auto* error = std::get_if<SyntaxError>(&parsed->verdict)) {
+            log_command("", 0);
             const bool last = too_many_errors() || error->must_close;
             const std::string reply = invalid(error->tag);
             co_await client().write(reply);
@@ -30,6 +31,7 @@ net::Task<protocol::Request> Dialogue::authorize()
             continue;
         }
         auto& command = std::get<Command>(parsed->verdict);
+        log_command(to_string(command.verb), command.arguments.size());
         if (too_many_commands()) {
             const std::string reply = invalid(command.tag);
             co_await client().write(reply);

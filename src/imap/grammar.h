@@ -20,6 +20,7 @@ inline constexpr std::size_t kMaxArguments = 3;
 // -- From the client
 
 enum class Verb : unsigned char { capability, noop, logout, starttls, login, authenticate };
+std::string_view to_string(Verb verb);  // "LOGIN"
 
 struct Command {
     std::string tag;

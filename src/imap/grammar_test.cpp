@@ -85,6 +85,8 @@ TEST(ImapCommand, EveryVerbInAnyCase)
         return std::get<Command>(parse(text).verdict).verb;
     };
     EXPECT_EQ(verb("a CAPABILITY\r\n"), Verb::capability);
+    EXPECT_EQ(to_string(Verb::capability), "CAPABILITY");
+    EXPECT_EQ(to_string(Verb::authenticate), "AUTHENTICATE");
     EXPECT_EQ(verb("a noop\r\n"), Verb::noop);
     EXPECT_EQ(verb("a LogOut\r\n"), Verb::logout);
     EXPECT_EQ(verb("a STARTTLS\n"), Verb::starttls);

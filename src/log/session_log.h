@@ -19,7 +19,13 @@ public:
 
     // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for
     // none.
-    void set_action(const char* action) { action_ = action; }
+    void set_action(const char* action)
+    {
+        if (enabled(LogLevel::debug) && *action != '\0') {
+            debug("state: {}", action);
+        }
+        action_ = action;
+    }
     void set_client(std::string address) { client_ = std::move(address); }
     void set_logger(Logger logger);
     // From now on lines of all levels are written, whatever the server's logs take.
@@ -39,6 +45,18 @@ public:
     {
         if (enabled(level)) {
             write(level, fmt::format(format, std::forward<Args>(args)...));
+        }
+    }
+
+    // A line of level debug, which NGINX writes without the suffix. No password, digest, token or
+    // SASL data goes here, nor anything else of what a client said that might hold one. Where
+    // arguments cost, ask `enabled` first.
+    template <typename... Args>
+    void debug(fmt::format_string<Args...> format, Args&&... args) const
+    {
+        if (enabled(LogLevel::debug)) {
+            logger_.write(LogLevel::debug, fmt::format(format, std::forward<Args>(args)...),
+                          number_);
         }
     }
 

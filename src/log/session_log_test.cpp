@@ -61,6 +61,24 @@ TEST_F(SessionLogTest, AtAllLevelsAlsoInTheLogsOfTheServerThatIsFoundLater)
     EXPECT_EQ(texts("b"), Strings{"*1 seen, client: a, server: b"});
 }
 
+TEST_F(SessionLogTest, DebugLinesHaveNoSuffixAndTellOfStates)
+{
+    SessionLog log(logger(file_target("a", LogLevel::debug)), 7, "192.0.2.1", "0.0.0.0:143");
+    log.set_login("bob");
+    log.set_action("in auth state");
+    log.debug("client sent {}", "NOOP");
+    log.set_action("");
+    EXPECT_EQ(texts("a"), (Strings{"*7 state: in auth state", "*7 client sent NOOP"}));
+}
+
+TEST_F(SessionLogTest, DebugLinesCostNothingUnlessWanted)
+{
+    SessionLog log(logger(file_target("a", LogLevel::info)), 7, "192.0.2.1", "0.0.0.0:143");
+    log.set_action("in auth state");
+    log.debug("client sent {}", "NOOP");
+    EXPECT_EQ(texts("a"), Strings{});
+}
+
 TEST_F(SessionLogTest, WhoHasNoLogGetsNone)
 {
     SessionLog log(Logger(), 1, "a", "b");

@@ -28,6 +28,8 @@ net::Task<protocol::Request> Dialogue::authorize()
         }
         const auto command =
             line->has_stray_cr() ? std::optional<Command>() : parse_command(line->text);
+        log_command(command ? to_string(command->verb) : "",
+                    command ? command->arguments.size() : 0);
         if (command ? too_many_commands() : too_many_errors()) {
             co_await client().write(kInvalid);
             co_return protocol::Goodbye{};

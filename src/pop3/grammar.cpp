@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/line.h"
@@ -39,6 +40,11 @@ std::vector<std::string_view> offered_names(Mechanisms mechanisms)
 }
 
 }  // namespace
+
+std::string_view to_string(Verb verb)
+{
+    return std::ranges::find(kVerbs, verb, &VerbName::verb)->name;
+}
 
 bool Command::has_right_arguments() const
 {

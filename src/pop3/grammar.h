@@ -18,6 +18,7 @@ inline constexpr std::size_t kMaxArguments = 3;
 // -- From the client
 
 enum class Verb : unsigned char { user, pass, apop, auth, capa, stls, noop, quit };
+std::string_view to_string(Verb verb);  // "PASS"
 
 struct Command {
     Verb verb;

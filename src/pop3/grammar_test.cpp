@@ -225,5 +225,13 @@ TEST(Pop3Backend, CommandsCannotInject)
     }
 }
 
+TEST(Pop3Command, VerbsHaveNames)
+{
+    for (const std::string_view name :
+         {"USER", "PASS", "APOP", "AUTH", "CAPA", "STLS", "NOOP", "QUIT"}) {
+        EXPECT_EQ(to_string(parse_command(name)->verb), name);
+    }
+}
+
 }  // namespace
 }  // namespace postern::pop3

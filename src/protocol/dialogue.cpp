@@ -42,6 +42,15 @@ bool DialogueBase::too_many_commands()
     return true;
 }
 
+void DialogueBase::log_command(std::string_view verb, std::size_t arguments)
+{
+    if (verb.empty()) {
+        log().debug("client sent an invalid command");
+    } else {
+        log().debug("client sent {}, arguments: {}", verb, arguments);
+    }
+}
+
 void DialogueBase::log_too_long()
 {
     log().line(LogLevel::info, "client sent too long command: {} bytes without an end",
@@ -86,6 +95,7 @@ net::Task<DialogueBase::SaslEnd> DialogueBase::run_sasl(sasl::Mechanism mechanis
                                                         sasl::Exchange& exchange,
                                                         std::string_view prompt)
 {
+    log().debug("client authenticates with {}", sasl::to_string(mechanism));
     sasl::Step step = std::move(first_step);
     while (const auto* challenge = std::get_if<sasl::Prompt>(&step)) {
         const std::string text = fmt::format("{}{}\r\n", prompt, challenge->text);
@@ -94,6 +104,7 @@ net::Task<DialogueBase::SaslEnd> DialogueBase::run_sasl(sasl::Mechanism mechanis
         if (!line) {
             co_return SaslEnd{.claim = std::nullopt, .too_long = true};
         }
+        log().debug("client answered the challenge");
         step = exchange.answer(line->text);
     }
     if (const auto* failure = std::get_if<sasl::Failure>(&step)) {

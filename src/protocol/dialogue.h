@@ -85,6 +85,9 @@ protected:
     // Count, and say whether this was one too many; if so, it is logged.
     bool too_many_errors();
     bool too_many_commands();
+    // At level debug: a command's verb and how many arguments it had, never what they were. No
+    // verb: a syntax error.
+    void log_command(std::string_view verb, std::size_t arguments);
     // The client's buffer is full and holds no whole command. What it holds may be a password: not
     // logged.
     void log_too_long();

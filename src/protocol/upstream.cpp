@@ -12,6 +12,7 @@ net::Task<bool> Upstream::read_more()
         co_return false;
     }
     co_await talk().fill();
+    log_.debug("upstream has sent {} bytes that are not read yet", unread().size());
     co_return true;
 }
 

@@ -50,6 +50,7 @@ net::Task<std::string> client_host(net::Resolver& resolver, const config::MailSe
                  escape_for_log(*name));
         co_return kTemporarilyUnavailable;
     }
+    log.debug("client's address resolved to \"{}\"", *name);
     deadline.set(settings.resolver_timeout);
     log.set_action("in resolving client hostname");
     const auto addresses = co_await resolver.addresses(*name, 0, deadline);
@@ -59,6 +60,7 @@ net::Task<std::string> client_host(net::Resolver& resolver, const config::MailSe
         co_return addresses.error().not_found ? kUnavailable : kTemporarilyUnavailable;
     }
     if (std::ranges::find(*addresses, without_port(client)) == addresses->end()) {
+        log.debug("client's address is none of the {} that its name has", addresses->size());
         co_return kUnavailable;
     }
     co_return *name;

@@ -36,4 +36,17 @@ std::unique_ptr<protocol::Dialogue> make_dialogue(config::Protocol protocol,
     }
 }
 
+std::size_t client_buffer(const config::MailServer& settings, config::Protocol protocol)
+{
+    switch (protocol) {
+    case config::Protocol::imap:
+        return settings.imap_client_buffer;
+    case config::Protocol::pop3:
+        return settings.pop3_client_buffer;
+    case config::Protocol::smtp:
+        return settings.smtp_client_buffer;
+    }
+    std::unreachable();
+}
+
 }  // namespace postern::session

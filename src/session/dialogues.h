@@ -11,4 +11,7 @@ namespace postern::session {
 std::unique_ptr<protocol::Dialogue> make_dialogue(config::Protocol protocol,
                                                   const protocol::Context& context);
 
+// How many bytes of a client may be unread before its login.
+std::size_t client_buffer(const config::MailServer& settings, config::Protocol protocol);
+
 }  // namespace postern::session

@@ -61,19 +61,6 @@ private:
     bool in_handshake_ = false;
 };
 
-std::size_t client_buffer(const config::MailServer& settings, config::Protocol protocol)
-{
-    switch (protocol) {
-    case config::Protocol::imap:
-        return settings.imap_client_buffer;
-    case config::Protocol::pop3:
-        return settings.pop3_client_buffer;
-    case config::Protocol::smtp:
-        return settings.smtp_client_buffer;
-    }
-    std::unreachable();
-}
-
 Login::Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
              log::SessionLog& log)
     : Newcomer(arrival.newcomers),
@@ -119,6 +106,7 @@ net::Task<std::optional<Mailbox>> Login::run()
 net::Task<std::optional<Mailbox>> Login::talk()
 {
     deadline_.set(settings().timeout);
+    log_.debug("client has {} ms until its login", settings().timeout.count());
     const bool is_known = !endpoint_.proxy_protocol || co_await learn_who_calls();
     if (!is_known) {
         co_return std::nullopt;
@@ -139,6 +127,7 @@ net::Task<std::optional<Mailbox>> Login::talk()
     for (;;) {
         const protocol::Request request = co_await dialogue_->authorize();
         if (std::holds_alternative<protocol::Goodbye>(request)) {
+            log_.debug("client was told goodbye");
             co_return std::nullopt;
         }
         if (std::holds_alternative<protocol::WantsTls>(request)) {
@@ -181,6 +170,11 @@ net::Task<bool> Login::learn_who_calls()
     }
     log_.set_action("");
     peer_.proxied = std::move(header->addresses);
+    if (log_.enabled(LogLevel::debug)) {
+        log_.debug("PROXY header of {} bytes from {}: {}", header->bytes,
+                   peer_.client_address.text(),
+                   peer_.proxied ? peer_.proxied->source.text() : "no address");
+    }
     if (peer_.proxied && listen::is_among(settings().real_ip_from, peer_.client_address)) {
         peer_.client_address = peer_.proxied->source;
         peer_.client_ip = peer_.client_address.ip_text();
@@ -236,6 +230,9 @@ net::Task<bool> Login::start_tls()
         co_return false;
     }
     const tls::Connection& connection = *client_.stream().tls();
+    if (log_.enabled(LogLevel::debug)) {
+        log_.debug("SSL with client: {}", connection.description());
+    }
     peer_.tls = auth::PeerTls{.protocol = std::string(connection.protocol()),
                               .cipher = std::string(connection.cipher())};
     serve_as(tls::Acceptor::server_of(connection.ssl()));
@@ -270,6 +267,7 @@ net::Task<bool> Login::refuse(const auth::Refusal& refusal)
     log_.line(LogLevel::info, "client login failed: \"{}\"", escape_for_log(refusal.text));
     log_.set_login("");
     if (refusal.wait.count() > 0) {
+        log_.debug("client may try again after {} s", refusal.wait.count());
         net::Deadline pause(deadline_.loop());
         pause.set(refusal.wait);
         co_await pause;
@@ -304,6 +302,8 @@ net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
     opened.from_backend += backend.conversation().unread();
     opened.backend = backend.release();
     opened.idle_limit = settings().proxy_timeout;
+    log_.debug("relaying, {} bytes from client and {} from upstream are there; silence limit {} ms",
+               opened.from_client.size(), opened.from_backend.size(), opened.idle_limit.count());
     co_return std::move(opened);
 }
 

@@ -64,6 +64,7 @@ net::Task<> relay_to_the_end(Seat seat, std::unique_ptr<net::Stream> client,
     // Both connections are closed before the seat is free.
     client.reset();
     backend.reset();
+    log->debug("client and upstream connections closed");
     seat.reset();
 }
 
@@ -88,6 +89,7 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
     std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, servers, *log);
     if (!mailbox) {
         client.reset();  // before the seat is free
+        log->debug("client connection closed");
         co_return;
     }
     auto relayed = relay::run(*client, *mailbox->backend, mailbox->idle_limit,

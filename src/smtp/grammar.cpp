@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/base64.h"
@@ -52,6 +53,11 @@ std::optional<Code> parse_code(std::string_view line)
 }
 
 }  // namespace
+
+std::string_view to_string(Verb verb)
+{
+    return std::ranges::find(kVerbs, verb, &VerbName::verb)->name;
+}
 
 bool Command::has_right_arguments() const
 {

@@ -31,6 +31,7 @@ enum class Verb : unsigned char {
     expn,
     help
 };
+std::string_view to_string(Verb verb);  // "EHLO"
 
 struct Command {
     Verb verb;

@@ -246,5 +246,13 @@ TEST(SmtpBackend, CommandsCannotInject)
     }
 }
 
+TEST(SmtpCommand, VerbsHaveNames)
+{
+    for (const std::string_view name : {"HELO", "EHLO", "AUTH", "MAIL", "RCPT", "RSET", "NOOP",
+                                        "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS"}) {
+        EXPECT_EQ(to_string(parse_command(name)->verb), name);
+    }
+}
+
 }  // namespace
 }  // namespace postern::smtp

@@ -1,5 +1,6 @@
 #include "tls/connection.h"
 
+#include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -9,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.h"
 #include "tls/workspace.h"
 
 namespace postern::tls {
@@ -277,6 +279,18 @@ std::string_view Connection::protocol() const
 std::string_view Connection::cipher() const
 {
     return SSL_get_cipher_name(ssl_.get());
+}
+
+std::string Connection::description() const
+{
+    std::string text = fmt::format("{}, {}", protocol(), cipher());
+    if (SSL_session_reused(ssl_.get()) != 0) {
+        text += ", resumed";
+    }
+    if (const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name)) {
+        text += fmt::format(", name \"{}\"", escape_for_log(name, 256));
+    }
+    return text;
 }
 
 }  // namespace postern::tls

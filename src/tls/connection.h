@@ -67,6 +67,8 @@ public:
     ssl_st* ssl() const { return ssl_.get(); }
     std::string_view protocol() const;  // "TLSv1.3"
     std::string_view cipher() const;    // "TLS_AES_256_GCM_SHA384"
+    // For logs: `TLSv1.3, TLS_AES_256_GCM_SHA384, resumed, name "mail.example"`.
+    std::string description() const;
 
 private:
     friend struct Bio;

@@ -179,6 +179,9 @@ Io Stream::receive(std::span<char> space)
 
 Io Stream::peek(std::span<char> space)
 {
+    if (!readable_) {
+        return {.status = Io::Status::would_block};
+    }
     ssize_t result;
     do {
         result = recv(descriptor_, space.data(), space.size(), MSG_PEEK);

@@ -2,7 +2,10 @@
 
 A dialogue that is not named here must have the same transcript from both. One that is named here must
 have NGINX's transcript with these changes made, each of them at exactly the place that it names, or
-the whole transcript that is given: the test still fails if Postern does a third thing."""
+the whole transcript that is given: the test still fails if Postern does a third thing.
+
+WANTED has fewer than fifteen reasons. OLDER is apart: there Postern does as the NGINX of today, and the
+one that it is compared with is older."""
 
 from dataclasses import dataclass
 
@@ -41,39 +44,43 @@ BACKEND, OPEN, CLOSED, SILENCE = "-- connection 1 to the backend", "-- still ope
 RELAYED = ("S: * ECHO b NOOP", "S: b OK relayed")
 STALE = (("Auth-Method: external\\r\\n\nH: Auth-User: bob\\r\\n\nH: Auth-Pass: s3cret",
           "Auth-Method: external\\r\\n\nH: Auth-User: bob\\r\\n\nH: Auth-Pass: "),)
+HEADER = "PROXY TCP4 192.0.2.7 198.51.100.1 35646 143"
 BOB_REQUEST = request("imap", "plain", "bob", "s3cret")
 BOB_LOGIN = ("B: a LOGIN {3}", "B: bob {6}", "B: s3cret")
 
-UNTAGGED = "a backend may send untagged responses at any time (RFC 9051 section 7)"
-INJECTION = "CR, LF or NUL in a name or password would be a second line for the backend"
-QUOTE = "an unterminated quoted string is a syntax error (RFC 9051 section 4.3)"
-ZERO = "a literal may be empty (RFC 9051 section 4.3)"
+UNTAGGED = "a backend may send any number of untagged responses at any time (RFC 9051 section 7)"
+INJECTION = "CR, LF or NUL would be a second line for a backend or the service"
+SYNTAX = "IMAP's tags, quoted strings and literals are what RFC 9051 sections 2.2.1, 4.3 and 9 say"
 EXTERNAL = "a mechanism that is not enabled is refused in all its forms"
-LEFTOVER = "credentials of an earlier attempt are never sent again"
-PIPELINE = "pipelined commands need not fit the buffer, each of them must (RFC 9051 5.5, 2449 6.6, 2920 3.2)"
-TAGGED = "the completion of AUTHENTICATE carries its tag (RFC 9051 section 6.2.2)"
+LEFTOVER = "what is sent to the service is of this attempt, and all of it"
+PIPELINE = "pipelined commands need not fit the buffer, and none is lost (RFC 9051 5.5, 2449 6.6, 2920 3.2)"
+TAGGED = "the completion of a command carries its tag, and no other (RFC 9051 section 2.2.1)"
 LINE_128 = "tokens and long passwords do not fit into 128 bytes"
+LONG_ANSWER = "the service may answer with more than 1024 bytes"
+RELAY = "what follows the backend's OK belongs to the session"
+EMPTY = "an empty Auth-Status is no success"
+FORGET = "nothing of before STARTTLS is remembered, EHLO neither (RFC 3207 section 4.2)"
+MUST_TLS = "where TLS is a must, mail without a login needs it too"
+PROXY = "a PROXY header may come in pieces, has to be true, and what is behind it is looked at"
 
-DIFFERENCES = {
+WANTED = {
     # IMAP
-    "imap-empty_tag": Difference("a command without a tag is a syntax error (RFC 9051 section 2.2.1)",
+    "imap-empty_tag": Difference(SYNTAX,
         (("S:  OK completed", "S: * BAD invalid command"),)),
     "imap-batch_larger_than_the_buffer": Difference(PIPELINE, whole=lines(
         IMAP, *(f"C: tag{n} NOOP" for n in range(30)), "C: z LOGOUT",
         *(f"S: tag{n} OK completed" for n in range(30)), "S: * BYE", "S: z OK completed", CLOSED)),
-    "imap-login_unterminated_quote": Difference(QUOTE, whole=lines(
+    "imap-login_unterminated_quote": Difference(SYNTAX, whole=lines(
         IMAP, 'C: a LOGIN bob "s3cret', IMAP_BAD, "C: b NOOP", "S: b OK completed", OPEN)),
-    "imap-login_unterminated_quote_then_login": Difference(QUOTE, whole=lines(
+    "imap-login_unterminated_quote_then_login": Difference(SYNTAX, whole=lines(
         IMAP, 'C: a LOGIN bob "s3cret', IMAP_BAD, "C: b LOGIN bob s3cret", "S: b NO nope", OPEN, *BOB_REQUEST)),
-    "imap-login_literal_zero": Difference(ZERO,
+    "imap-login_literal_zero": Difference(SYNTAX,
         (("H: Auth-Pass: %0D", "H: Auth-Pass: "), ("B: bob {1}", "B: bob {0}"), ("B: \\r\\r\\n", "B: \\r\\n"))),
-    "imap-login_literal_zero_non_synchronizing": Difference(ZERO,
+    "imap-login_literal_zero_non_synchronizing": Difference(SYNTAX,
         (("H: Auth-Pass: %0D", "H: Auth-Pass: "), ("B: bob {1}", "B: bob {0}"), ("B: \\r\\r\\n", "B: \\r\\n"))),
-    "imap-login_literal_empty_number": Difference("a literal has a number (RFC 9051 section 9)", whole=lines(
+    "imap-login_literal_empty_number": Difference(SYNTAX, whole=lines(
         IMAP, "C: a LOGIN bob {}", IMAP_BAD, "C: x", "S: * BAD invalid command", SILENCE, OPEN)),
-    "imap-login_literal_overflow": Difference("a length that no number can hold is a syntax error, as in NGINX since 1.31", whole=lines(
-        IMAP, "C: a LOGIN bob {99999999999999999999}", IMAP_BAD, "C: b NOOP", "S: b OK completed", SILENCE, OPEN)),
-    "imap-login_literal_then_text": Difference("after a literal follows SP or the line's end (RFC 9051 section 9)", whole=lines(
+    "imap-login_literal_then_text": Difference(SYNTAX, whole=lines(
         IMAP, "C: a LOGIN {3+}", "C: bobx s3cret", IMAP_BAD, "C: b NOOP", "S: b OK completed", OPEN)),
     "imap-login_literal_with_crlf": Difference(INJECTION, whole=lines(
         IMAP, "C: a LOGIN bob {8+}", "C: s3", "C: cret", IMAP_BAD, OPEN)),
@@ -92,18 +99,16 @@ DIFFERENCES = {
     "imap-external_not_enabled_initial_response": Difference(EXTERNAL, whole=lines(
         IMAP, "C: a AUTHENTICATE EXTERNAL Ym9i", IMAP_BAD, OPEN)),
     "imap-external_after_failed_plain": Difference(LEFTOVER, STALE),
-    "imap-refused_then_bad_line": Difference("a line without a tag is not answered with leftovers of another",
+    "imap-refused_then_bad_line": Difference(TAGGED,
         (("S: +\\rBAD", "S: * BAD"),)),
-    "imap-answer_of_4096_bytes": Difference("the service may answer with more than 1024 bytes", whole=lines(
+    "imap-answer_of_4096_bytes": Difference(LONG_ANSWER, whole=lines(
         IMAP, "C: a LOGIN bob s3cret", "S: a OK backend knows you", OPEN, *BOB_REQUEST, BACKEND, *BOB_LOGIN)),
-    "imap-backend_untagged_before_ok": Difference(UNTAGGED, (
-        ("S: * BAD internal server error\\r\\n\n-- closed by the proxy", "S: * CAPABILITY IMAP4rev1\\r\\n\nS: a OK in\\r\\n\n-- still open"),)),
     "imap-backend_untagged_lines_before_ok": Difference(UNTAGGED, (
         ("S: * BAD internal server error\\r\\n\n-- closed by the proxy", "S: * A\\r\\n\nS: * B\\r\\n\nS: * C\\r\\n\nS: a OK in\\r\\n\n-- still open"),)),
     "imap-backend_untagged_before_plus": Difference(UNTAGGED, (
         ("S: * BAD internal server error\\r\\n\n-- closed by the proxy", "S: a OK in\\r\\n\n-- still open"),
         ("B: a LOGIN {3}\\r\\n\n", lines(*BOB_LOGIN)))),
-    "imap-backend_half_a_line_after_ok": Difference("what follows the backend's OK belongs to the session", (
+    "imap-backend_half_a_line_after_ok": Difference(RELAY, (
         ("S: * BAD internal server error\\r\\n\n-- closed by the proxy", "S: a OK in\\r\\n\nS: * 3 EX\n-- still open"),)),
     # POP3
     "pop3-pipelined_100": Difference(PIPELINE, whole=lines(
@@ -122,16 +127,12 @@ DIFFERENCES = {
         POP3, "C: AUTH PLAIN AGJvYgBhAGI=", POP3_BAD, OPEN)),
     "pop3-external_not_enabled_initial_response": Difference(EXTERNAL, whole=lines(
         POP3, "C: AUTH EXTERNAL Ym9i", POP3_BAD, OPEN)),
-    "pop3-external_with_stamp": Difference("only APOP and CRAM-MD5 have a salt, as in NGINX since 1.31",
-        (("H: Auth-Salt: <STAMP@mail.test>\\r\\n\n", ""),)),
-    "pop3-tls_external": Difference("only APOP and CRAM-MD5 have a salt, as in NGINX since 1.31",
-        (("H: Auth-Salt: <STAMP@mail.test>\\r\\n\n", ""),)),
-    "pop3-apop_wait_then_ok": Difference("the service is asked the same again after WAIT",
+    "pop3-apop_wait_then_ok": Difference(LEFTOVER,
         (("H: Auth-Pass: \\r\\n", "H: Auth-Pass: 0123456789abcdef0123456789abcdef\\r\\n"),)),
     # SMTP
     "smtp-more_than_the_buffer_in_a_packet": Difference(PIPELINE, whole=lines(
         SMTP, *["C: NOOP"] * 60, "C: QUIT", *["S: 250 2.0.0 OK"] * 60, "S: 221 2.0.0 Bye", CLOSED)),
-    "smtp-mail_rcpt_data_pipelined_need_auth": Difference("a refused MAIL does not destroy what follows it (RFC 2920 section 3.2)",
+    "smtp-mail_rcpt_data_pipelined_need_auth": Difference(PIPELINE,
         (("S: 530 5.7.1 Authentication required\\r\\n\n",
           lines("S: 530 5.7.1 Authentication required", "S: 503 5.5.1 Bad sequence of commands", "S: 250 2.0.0 OK")),)),
     "smtp-plain_crlf_in_user": Difference(INJECTION, whole=lines(
@@ -144,19 +145,44 @@ DIFFERENCES = {
     "smtp-none_after_failed_auth": Difference(LEFTOVER, (
         ("H: Auth-Method: none\\r\\n\nH: Auth-User: bob\\r\\n\nH: Auth-Pass: s3cret\\r\\n",
          "H: Auth-Method: none\\r\\n\nH: Auth-User: \\r\\n\nH: Auth-Pass: \\r\\n"),)),
-    "smtp-none_nul": Difference("a NUL must not get into the request to the service (RFC 9110 section 5.5)", whole=lines(
+    "smtp-none_nul": Difference(INJECTION, whole=lines(
         SMTP, "C: MAIL FROM:<a\\x00@b>", "S: 501 5.5.4 Invalid argument", "C: RCPT TO:<c@d>", "S: 503 5.5.1 Bad sequence of commands", OPEN)),
-    "smtp-none_nul_in_helo": Difference("a NUL must not get into the request to the service (RFC 9110 section 5.5)", (
+    "smtp-none_nul_in_helo": Difference(INJECTION, (
         ("C: HELO cl\\x00ent\\r\\n\nS: 250 mail.test\\r\\n\n", "C: HELO cl\\x00ent\\r\\n\nS: 501 5.5.4 Invalid argument\\r\\n\n"),
         ("H: Auth-SMTP-Helo: cl\\x00ent", "H: Auth-SMTP-Helo: "))),
+    "smtp-tls_helo_in_the_request": Difference(FORGET,
+        (("B: EHLO mail.test", "B: HELO mail.test"),)),
+    "smtp-tls_mail_with_required_tls": Difference(MUST_TLS, (
+        ("S: 250 2.0.0 OK", "S: 530 5.7.0 Must issue a STARTTLS command first"),)),
+    "smtp-refused_empty_text": Difference(EMPTY, whole=lines(
+        SMTP, "C: AUTH PLAIN AGJvYgBzM2NyZXQ=", "S: 535 5.7.0 ", CLOSED, *request("smtp", "plain", "bob", "s3cret"))),
+    # The PROXY protocol, in the words of each protocol
+    **{f"{protocol}-proxied_{name}": Difference(PROXY, whole=transcript)
+       for protocol, greeting, noop, noop_ok, invalid in (
+           ("imap", IMAP, "C: n NOOP", "S: n OK completed", "S: PROXY BAD invalid command"),
+           ("pop3", POP3, "C: NOOP", "S: +OK", "S: -ERR invalid command"),
+           ("smtp", SMTP, "C: NOOP", "S: 250 2.0.0 OK", "S: 500 5.5.1 Invalid command"))
+       for name, transcript in (
+           ("in_two_segments", "C: PROXY TCP4 192.0.2.7\n" + lines("C:  198.51.100.1 35646 143", greeting, SILENCE, OPEN)),
+           ("address_of_dots", lines("C: PROXY TCP4 ...... ...... 35646 143", SILENCE)),
+           ("command_behind", lines("C: " + HEADER, noop, greeting, noop_ok, SILENCE, OPEN)),
+           ("two_headers", lines("C: " + HEADER, "C: PROXY UNKNOWN", greeting, invalid, SILENCE, OPEN)))
+       if protocol != "smtp" or name in ("in_two_segments", "address_of_dots")},
+}
+
+OLDER = {
+    "imap-login_literal_overflow": Difference("a length that no number can hold is a syntax error, as in NGINX since 1.31", whole=lines(
+        IMAP, "C: a LOGIN bob {99999999999999999999}", IMAP_BAD, "C: b NOOP", "S: b OK completed", SILENCE, OPEN)),
+    "imap-backend_untagged_before_ok": Difference("one untagged line before the tagged one is fine, as in NGINX since 1.31", (
+        ("S: * BAD internal server error\\r\\n\n-- closed by the proxy", "S: * CAPABILITY IMAP4rev1\\r\\n\nS: a OK in\\r\\n\n-- still open"),)),
+    "pop3-external_with_stamp": Difference("only APOP and CRAM-MD5 have a salt, as in NGINX since 1.31",
+        (("H: Auth-Salt: <STAMP@mail.test>\\r\\n\n", ""),)),
+    "pop3-tls_external": Difference("only APOP and CRAM-MD5 have a salt, as in NGINX since 1.31",
+        (("H: Auth-Salt: <STAMP@mail.test>\\r\\n\n", ""),)),
     "smtp-xclient_odd_login": Difference("XCLIENT's values are xtext (RFC 3461 section 4), as in NGINX since 1.29",
         (("LOGIN=b ob+= NAME", "LOGIN=b+20ob+2B+3D NAME"),)),
     "smtp-xclient_8bit_login": Difference("XCLIENT's values are xtext (RFC 3461 section 4), as in NGINX since 1.29",
         (("LOGIN=b\\xf6b", "LOGIN=b+F6b"),)),
-    "smtp-tls_helo_in_the_request": Difference("nothing of before STARTTLS is remembered, EHLO neither (RFC 3207 section 4.2)",
-        (("B: EHLO mail.test", "B: HELO mail.test"),)),
-    "smtp-tls_mail_with_required_tls": Difference("where TLS is a must, mail without a login needs it too", (
-        ("S: 250 2.0.0 OK", "S: 530 5.7.0 Must issue a STARTTLS command first"),)),
-    "smtp-refused_empty_text": Difference("an empty Auth-Status is no success", whole=lines(
-        SMTP, "C: AUTH PLAIN AGJvYgBzM2NyZXQ=", "S: 535 5.7.0 ", CLOSED, *request("smtp", "plain", "bob", "s3cret"))),
 }
+
+DIFFERENCES = WANTED | OLDER

@@ -5,7 +5,9 @@ from typing import Any
 
 # Steps of a client, beside plain text and bytes:
 #   "A NOOP"     sends the line with CRLF in one packet, then waits for one whole reply
-#   b"A NO"      sends exactly these bytes in one packet and waits for nothing
+#   b"A NO"      sends exactly these bytes in one packet and waits for nothing; ADDRESS in them becomes
+#                the address of the dialogue
+#   a function   is given that address and returns such bytes
 REPLY = "<reply>"      # waits for one whole reply
 SILENCE = "<silence>"  # makes sure that nothing comes
 SHUT = "<shut>"        # the client will say no more, but still listens
@@ -40,6 +42,7 @@ class Dialogue:
     greeting: bool = True      # the client waits for the greeting first
     hides: Any = ()            # text that must not be in NGINX's transcript
     tls: Tls | None = None     # the client begins with TLS
+    via: str = ""              # the address that really connects, for one with a PROXY header
     protocol: str = ""         # filled in by `dialogues`
 
     def __str__(self):

@@ -79,7 +79,8 @@ class Player:
 
     def _play(self, dialogue, address, port):
         transcript = Transcript(address)
-        client = Client(dialogue.protocol, address, port, transcript, self.pki)
+        client = Client(dialogue, address, port, transcript, self.pki)
+        ports = {b"PORT": client.port, b"LISTEN": port}
         try:
             if dialogue.tls:
                 client.start_tls(dialogue.tls)
@@ -100,23 +101,37 @@ class Player:
             if connection.early:
                 transcript.note("the proxy did not wait for the backend's reply")
             for line in connection.lines:
-                transcript.add("B", line)
+                transcript.add("B", without_ports(line, ports))
         return transcript.text()
 
 
+def without_ports(line, ports):
+    """A PROXY header with names for the ports that differ from run to run."""
+    if not line.startswith(b"PROXY TCP"):
+        return line
+    names = {str(port).encode(): name for name, port in ports.items()}
+    words = line.rstrip(b"\r\n").split(b" ")
+    return b" ".join(words[:4] + [names.get(word, word) for word in words[4:]]) + b"\r\n"
+
+
 class Client:
-    def __init__(self, protocol, address, port, transcript, pki):
+    def __init__(self, dialogue, address, port, transcript, pki):
         self._pki = pki
-        self._protocol = protocol
+        self._protocol = dialogue.protocol
+        self._address = address
         self._transcript = transcript
         self._pending = b""
         self._gone = False
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (address, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE,
+                                               (dialogue.via or address, 0))
+        self.port = self.socket.getsockname()[1]
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def do(self, step):
-        if isinstance(step, bytes):
-            self._send(step)
+        if callable(step):
+            self.do(step(self._address))
+        elif isinstance(step, bytes):
+            self._send(step.replace(b"ADDRESS", self._address.encode()))
             time.sleep(0.03)  # so that the next packet stays one of its own
         elif isinstance(step, model.Tls):
             self.start_tls(step)

@@ -63,15 +63,28 @@ for _protocol, _plain in (("imap", ""), ("pop3", ""), ("smtp", "xclient off;")):
         f"{_protocol}_verify_optional_no_ca": (
             _protocol, f"ssl; ssl_verify_client optional_no_ca; ssl_client_certificate {{authority}}; {_plain}"),
     })
+    _trusted = "set_real_ip_from 127.79.0.0/16; set_real_ip_from 127.80.0.1;"
+    SERVERS.update({
+        f"{_protocol}_proxied": (_protocol, f"proxied; starttls on; {_trusted} {_plain}"),
+        f"{_protocol}_proxied_ssl": (_protocol, f"proxied; ssl; {_trusted} {_plain}"),
+        f"{_protocol}_tells": (_protocol, f"proxy_protocol on; {_plain}"),
+        f"{_protocol}_proxied_tells": (_protocol, f"proxied; proxy_protocol on; {_trusted} {_plain}"),
+        f"{_protocol}_proxied_ssl_tells": (_protocol, f"proxied; ssl; proxy_protocol on; {_trusted} {_plain}"),
+    })
 SERVERS.update({
+    "smtp_proxied_xclient": ("smtp", "proxied; set_real_ip_from 127.79.0.0/16;"),
     "smtp_starttls_xclient": ("smtp", "starttls on;"),
     "smtp_starttls_none": ("smtp", "starttls on; smtp_auth plain none; xclient off;"),
     "smtp_starttls_only_none": ("smtp", "starttls only; smtp_auth plain none; xclient off;"),
 })
 
 
+# Directives that begin with these words stand for parameters of "listen".
+PARAMETERS = {"proxied; ": " proxy_protocol", "ssl; ": " ssl"}
+
+
 def configuration(port_of, service_port, closed_port, pki):
-    """The text inside mail { }. A server whose directives begin with "ssl;" listens with TLS."""
+    """The text inside mail { }."""
     blocks = ["server_name mail.test;", "timeout 20s;", f"ssl_certificate {pki.server.path};",
               f"ssl_certificate_key {pki.server.key_path};", "ssl_protocols TLSv1.2 TLSv1.3;"]
     for name, (protocol, directives) in SERVERS.items():
@@ -79,7 +92,10 @@ def configuration(port_of, service_port, closed_port, pki):
             directives += " auth_http http://127.0.0.1:{service_port}/auth;"
         directives = directives.format(service_port=service_port, closed_port=closed_port, crl=pki.crl,
                                        authority=pki.authority.path)
-        ssl = " ssl" if directives.startswith("ssl;") else ""
-        directives = directives.removeprefix("ssl;")
-        blocks.append(f"server {{ listen 127.0.0.1:{port_of[name]}{ssl}; protocol {protocol}; {directives} }}")
+        listen = f"127.0.0.1:{port_of[name]}"
+        for word, parameter in PARAMETERS.items():
+            if directives.startswith(word):
+                listen += parameter
+                directives = directives.removeprefix(word)
+        blocks.append(f"server {{ listen {listen}; protocol {protocol}; {directives} }}")
     return "\n".join(blocks)

@@ -7,12 +7,12 @@ from support.folder import temporary_folder
 from support.ports import free_port
 from support.proxy import NGINX, NGINX_MODULE, Proxy
 
-from . import imap, pop3, smtp, tls
-from .differences import DIFFERENCES
+from . import imap, pop3, proxy_protocol, smtp, tls
+from .differences import DIFFERENCES, OLDER, WANTED
 from .player import Player
 from .servers import SERVERS, configuration
 
-DIALOGUES = imap.DIALOGUES + pop3.DIALOGUES + smtp.DIALOGUES + tls.DIALOGUES
+DIALOGUES = imap.DIALOGUES + pop3.DIALOGUES + smtp.DIALOGUES + tls.DIALOGUES + proxy_protocol.DIALOGUES
 every_dialogue = pytest.mark.parametrize("dialogue", DIALOGUES, ids=str)
 
 needs_nginx = pytest.mark.skipif(not (NGINX and os.path.exists(NGINX_MODULE)),
@@ -87,4 +87,9 @@ def test_every_difference_names_a_dialogue():
 
 
 def test_the_list_is_long_enough():
-    assert len(DIALOGUES) >= 150
+    assert len(DIALOGUES) >= 350
+
+
+def test_few_things_differ():
+    assert len({one.reason for one in WANTED.values()}) < 15
+    assert not set(WANTED) & set(OLDER)

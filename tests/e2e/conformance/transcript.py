@@ -1,6 +1,7 @@
 """Transcripts as text: one line a line, control bytes visible, what differs by chance made equal."""
 
 import base64
+import ipaddress
 import re
 
 STAMP = re.compile(rb"<\d+\.\d+@([A-Za-z0-9.-]+)>")
@@ -24,7 +25,8 @@ def normal(line, address):
             decoded = b""
         if STAMP.fullmatch(decoded):
             line = challenge.group(1) + b"base64(" + STAMP.sub(rb"<STAMP@\1>", decoded) + b")\r\n"
-    return STAMP.sub(rb"<STAMP@\1>", line).replace(address.encode(), b"ADDRESS")
+    packed = ipaddress.ip_address(address).packed
+    return STAMP.sub(rb"<STAMP@\1>", line).replace(address.encode(), b"ADDRESS").replace(packed, b"ADDRESS")
 
 
 def lines_of(data):

@@ -130,7 +130,7 @@ class ScriptedBackend:
                 pending += data
             line, pending = pending.split(b"\n", 1)
             record.lines.append(line + b"\n")
-            if not tag:
+            if not tag and not line.startswith(b"PROXY "):
                 tag = line.split(b" ")[0]
 
     @staticmethod

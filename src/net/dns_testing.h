@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,10 @@ class DnsServer final : public Watcher
 {
 public:
     enum Type : unsigned { kA = 1, kPtr = 12, kAaaa = 28 };  // RFC 1035 section 3.2.2, RFC 3596
-    static constexpr unsigned kServerFailure = 2;            // RFC 1035 section 4.1.1
+    // RFC 1035 section 4.1.1
+    static constexpr unsigned kServerFailure = 2;
+    static constexpr unsigned kNotImplemented = 4;
+    static constexpr unsigned kRefused = 5;
 
     explicit DnsServer(Loop& loop) : loop_(loop)
     {
@@ -51,9 +55,12 @@ public:
     {
         records_[{name, type}].push_back({rdata(type, value), ttl});
     }
-    // Names that were not added do not exist, if this is 0.
+    void forget(const std::string& name, Type type) { records_.erase({name, type}); }
+    // Names that were not added do not exist, if this is 0. For one type, or all.
     void fail_with(unsigned code) { failure_ = code; }
+    void fail_with(unsigned code, Type type) { failures_[type] = code; }
     void be_silent() { silent_ = true; }
+    void be_silent(Type type) { silent_types_.insert(type); }
 
     const SocketAddress& address() const { return address_; }
     unsigned questions(const std::string& name, Type type) const
@@ -87,7 +94,7 @@ private:
             return;
         }
         const std::string reply = answer({packet, static_cast<std::size_t>(length)});
-        if (!silent_) {
+        if (!silent_ && !reply.empty()) {
             ::sendto(descriptor_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from),
                      size);
         }
@@ -109,7 +116,11 @@ private:
         const auto found = records_.find(key);
         const bool known = std::ranges::any_of(
             records_, [&](const auto& item) { return item.first.first == key.first; });
-        const unsigned code = failure_ != 0 ? failure_ : known ? 0u : 3u;
+        if (silent_types_.contains(type)) {
+            return "";
+        }
+        const unsigned failure = failure_ != 0 ? failure_ : failures_[type];
+        const unsigned code = failure != 0 ? failure : known ? 0u : 3u;
         const std::size_t count = found == records_.end() || code != 0 ? 0 : found->second.size();
         std::string reply = query.substr(0, 2) + '\x81' + static_cast<char>(0x80 | code) +
                             number(1, 2) + number(count, 2) + number(0, 4);
@@ -155,6 +166,8 @@ private:
     std::map<Key, std::vector<Record>> records_;
     std::map<Key, unsigned> questions_;
     unsigned failure_ = 0;
+    std::map<unsigned, unsigned> failures_;  // by type
+    std::set<unsigned> silent_types_;
     bool silent_ = false;
 };
 

@@ -92,6 +92,28 @@ TEST_F(ClientHostTest, ANameThatWouldBreakALineIsNone)
     EXPECT_EQ(server_.questions("evil\r\nauth-server: 192.0.2.9", DnsServer::kA), 0u);
 }
 
+TEST_F(ClientHostTest, ANameThatNoHostCanHaveIsNone)
+{
+    for (const char* name : {"192.0.2.1", "-a.example.test", "a-.example.test", "a.-.test", "1"}) {
+        DnsServer server(loop_);
+        settings_.resolver = server.settings();
+        server.add("1.2.0.192.in-addr.arpa", DnsServer::kPtr, name);
+        server.add(name, DnsServer::kA, "192.0.2.1");
+        EXPECT_EQ(host(), "[UNAVAILABLE]") << name;
+    }
+}
+
+// The other kind of address may be what nobody knows: it is not the client's.
+TEST_F(ClientHostTest, OnlyTheClientsKindOfAddressCounts)
+{
+    has_name("client.example.test");
+    server_.add("client.example.test", DnsServer::kA, "192.0.2.1");
+    server_.fail_with(DnsServer::kServerFailure, DnsServer::kAaaa);
+    EXPECT_EQ(host(), "client.example.test");
+    server_.fail_with(DnsServer::kServerFailure, DnsServer::kA);
+    EXPECT_EQ(host(), "[TEMPUNAVAIL]");
+}
+
 TEST_F(ClientHostTest, WithoutAResolverNobodyIsAsked)
 {
     has_name("client.example.test");

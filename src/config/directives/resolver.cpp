@@ -79,15 +79,20 @@ constexpr Directive kDirectives[] = {
      .syntax = "ADDRESS[:PORT]… [valid=TIME] [ipv4=on|off] [ipv6=on|off] | off",
      .doc =
          "DNS servers for names that are needed at run time, instead of those of the system. With "
-         "it SMTP clients' addresses are looked up too, for the mailbox server to know. `valid=` "
-         "replaces the time for which answers may be kept."},
+         "it SMTP clients' addresses are looked up too, for the mailbox server to know. They are "
+         "asked in turn; if one fails or says nothing for 2 seconds, the next one is asked. "
+         "`valid=` "
+         "replaces the time for which answers are kept; failures are not kept. If all fail, "
+         "servers "
+         "that were found within the last day are believed to be where they were."},
     {.name = "resolver_timeout",
      .where = kMail | kServer,
      .args = {1, 1},
      .set = duration<&MailServer::resolver_timeout>,
      .initial = "30s",
      .syntax = "TIME",
-     .doc = "How long a lookup may take."},
+     .doc = "How long each of the two lookups for an SMTP client's name may take. Those of servers "
+            "are a part of `auth_http_timeout` and `timeout`."},
 };
 
 }  // namespace

@@ -6,7 +6,7 @@ import struct
 import threading
 
 A, PTR, AAAA = 1, 12, 28
-NXDOMAIN, SERVFAIL = 3, 2
+NXDOMAIN, SERVFAIL, REFUSED = 3, 2, 5
 
 
 def name_bytes(name):
@@ -16,41 +16,80 @@ def name_bytes(name):
 
 
 class ScriptedDns:
-    """`answers` maps (name, type) to a list of record data, to an error code, or to None: no answer at all."""
+    """`answers` maps (name, type) to a list of record data, to an error code, or to None: no answer at all.
+    What is longer than 512 bytes has to be asked for by TCP (RFC 1035 section 4.2.1)."""
 
-    def __init__(self, answers):
+    def __init__(self, answers, ttl=300):
         self.answers = answers
-        self.questions = []
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        self.ttl = ttl
+        self.questions = []      # (name, type), each time
+        self.tcp_questions = []
+        while True:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.bind(("127.0.0.1", 0))
+            self.port = self._socket.getsockname()[1]
+            try:
+                self._listener = socket.create_server(("127.0.0.1", self.port))
+                break
+            except OSError:  # only for UDP the port was free
+                self._socket.close()
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._run, self._accept)]
+        for thread in self._threads:
+            thread.start()
 
     def close(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
             waker.sendto(b"", ("127.0.0.1", self.port))
-        self._thread.join()
+        self._threads[0].join()
         self._socket.close()
+        self._listener.close()
+
+    def count(self, name, kind):
+        return self.questions.count((name, kind))
 
     def _run(self):
         while True:
             query, client = self._socket.recvfrom(4096)
             if not query:
                 return
-            labels, position = [], 12
-            while query[position]:
-                labels.append(query[position + 1:position + 1 + query[position]].decode())
-                position += 1 + query[position]
-            kind = struct.unpack(">H", query[position + 1:position + 3])[0]
-            name = ".".join(labels).lower()
-            self.questions.append((name, kind))
-            answer = self.answers.get((name, kind), [])
-            if answer is None:
-                continue
-            records = [] if isinstance(answer, int) else answer
-            flags = 0x8180 | (answer if isinstance(answer, int) else 0)
-            reply = query[:2] + struct.pack(">HHHHH", flags, 1, len(records), 0, 0) + query[12:position + 5]
-            for data in records:
-                reply += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 300, len(data)) + data
-            self._socket.sendto(reply, client)
+            reply = self._reply(query, self.questions)
+            if reply and len(reply) > 512:
+                end = query.index(b"\0", 12) + 5
+                reply = query[:2] + struct.pack(">HHHHH", 0x8380, 1, 0, 0, 0) + query[12:end]
+            if reply:
+                self._socket.sendto(reply, client)
+
+    def _accept(self):
+        while True:
+            try:
+                peer, _ = self._listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.settimeout(10)
+                try:
+                    stream = peer.makefile("rb")
+                    size = struct.unpack(">H", stream.read(2))[0]
+                    reply = self._reply(stream.read(size), self.tcp_questions)
+                    for byte in struct.pack(">H", len(reply)) + reply:  # in as many pieces as there can be
+                        peer.sendall(bytes([byte]))
+                except (OSError, struct.error):
+                    pass
+
+    def _reply(self, query, questions):
+        labels, position = [], 12
+        while query[position]:
+            labels.append(query[position + 1:position + 1 + query[position]].decode())
+            position += 1 + query[position]
+        kind = struct.unpack(">H", query[position + 1:position + 3])[0]
+        name = ".".join(labels).lower()
+        questions.append((name, kind))
+        answer = self.answers.get((name, kind), [])
+        if answer is None:
+            return None
+        records = [] if isinstance(answer, int) else answer
+        flags = 0x8180 | (answer if isinstance(answer, int) else 0)
+        reply = query[:2] + struct.pack(">HHHHH", flags, 1, len(records), 0, 0) + query[12:position + 5]
+        for data in records:
+            reply += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, self.ttl, len(data)) + data
+        return reply

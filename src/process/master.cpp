@@ -11,7 +11,6 @@
 #include "build_info.h"
 #include "process/signals.h"
 #include "process/worker.h"
-#include "process/worker_limits.h"
 
 namespace postern::process {
 
@@ -187,8 +186,7 @@ int Master::work()
     const bool has_master = running_.settings->master_process;
     set_title(has_master ? "worker process" : "single process");
     if (has_master) {
-        apply_limits(*running_.settings, running_.logs.main);
-        const auto done = become_worker(*running_.settings, running_.identity);
+        const auto done = become_worker(*running_.settings, running_.identity, logger());
         if (!done) {
             logger().write(LogLevel::emerg, done.error());
             return kWorkerCannotStart;

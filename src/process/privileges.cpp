@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "log/logger.h"
+#include "process/worker_limits.h"
 
 namespace postern::process {
 
@@ -73,9 +73,11 @@ std::expected<std::optional<Identity>, std::string> worker_identity(
 }
 
 std::expected<void, std::string> become_worker(const config::Settings& settings,
-                                               const std::optional<Identity>& identity)
+                                               const std::optional<Identity>& identity,
+                                               const log::Logger& logger)
 {
     clean_environment(settings);
+    apply_limits(settings, logger);
     if (identity) {
         if (setgid(identity->gid) != 0) {
             return failure(fmt::format("setgid({})", identity->gid));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/settings.h"
+#include "log/logger.h"
 
 namespace postern::process {
 
@@ -21,9 +22,10 @@ struct Identity {
 std::expected<std::optional<Identity>, std::string> worker_identity(
     const config::Settings& settings);
 
-// Makes this process a worker: identity, working directory, environment. The error is
+// Makes this process a worker: limits, identity, working directory, environment. The error is
 // complete but for its level.
 std::expected<void, std::string> become_worker(const config::Settings& settings,
-                                               const std::optional<Identity>& identity);
+                                               const std::optional<Identity>& identity,
+                                               const log::Logger& logger);
 
 }  // namespace postern::process

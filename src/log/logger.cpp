@@ -126,6 +126,28 @@ std::vector<std::string> Targets::reopen()
     return errors;
 }
 
+std::vector<Targets::OpenFile> Targets::files()
+{
+    const std::lock_guard lock(mutex_);
+    std::vector<OpenFile> files;
+    for (const Entry& entry : open_) {
+        if (auto target = entry.target.lock(); target && target->descriptor() >= 0) {
+            files.push_back({entry.description.path, target->descriptor(), std::move(target)});
+        }
+    }
+    return files;
+}
+
+std::string Targets::replace_file(std::string_view path, int descriptor)
+{
+    for (const OpenFile& file : files()) {
+        if (file.path == path) {
+            return file.target->replace(descriptor);
+        }
+    }
+    return {};
+}
+
 void Targets::give_to(unsigned uid, unsigned gid)
 {
     const std::lock_guard lock(mutex_);

@@ -33,6 +33,16 @@ public:
     // Opens all files anew, as after a rotation. One that can't be opened keeps its old file; the
     // reasons are returned.
     std::vector<std::string> reopen();
+    // The files as they are open now, for another process that writes to them too.
+    struct OpenFile {
+        std::string path;
+        int descriptor;
+        std::shared_ptr<Target> target;  // keeps it open
+    };
+    std::vector<OpenFile> files();
+    // Writes to `descriptor` (which is duplicated) what went to the file of that name; nothing did:
+    // nothing happens. Returns why it could not, or nothing.
+    std::string replace_file(std::string_view path, int descriptor);
     // Gives the files, and those that `reopen` will make, to this user, so that a worker without
     // privileges can reopen them. Devices and pipes stay whose they are.
     void give_to(unsigned uid, unsigned gid);

@@ -63,13 +63,19 @@ public:
         if (owned_) {
             change_owner(fresh);
         }
-        // Other threads may be writing this very moment: the number never stops being open.
-        const bool swapped = ::dup3(fresh, descriptor_, O_CLOEXEC) >= 0;
-        std::string error =
-            swapped ? "" : fmt::format("dup3() \"{}\" failed{}", path_, errno_text(errno));
+        std::string error = replace(fresh);
         ::close(fresh);
         return error;
     }
+
+    // Other threads may be writing this very moment: the number never stops being open.
+    std::string replace(int fresh) override
+    {
+        const bool swapped = ::dup3(fresh, descriptor_, O_CLOEXEC) >= 0;
+        return swapped ? "" : fmt::format("dup3() \"{}\" failed{}", path_, errno_text(errno));
+    }
+
+    int descriptor() const override { return descriptor_; }
 
     void give_to(uid_t uid, gid_t gid) override
     {

@@ -23,6 +23,10 @@ public:
 
     // Only files do something here. `reopen` returns why it could not, or nothing.
     virtual std::string reopen() { return {}; }
+    // Writes to this file from now on; it is duplicated. Returns why it could not, or nothing.
+    virtual std::string replace(int) { return {}; }
+    // What a file was opened as, and is written to by; another kind of target: -1.
+    virtual int descriptor() const { return -1; }
     virtual void give_to(uid_t, gid_t) {}
 };
 

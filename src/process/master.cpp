@@ -112,7 +112,7 @@ bool Master::handle(int signal)
     case SIGHUP:
         return reconfigure();
     case SIGUSR1:
-        reopen_logs();
+        workers_.reopen_logs(process_.targets, logger());
         break;
     case SIGUSR2:
         upgrade();
@@ -168,7 +168,7 @@ std::optional<Master::Clock::time_point> Master::next_timer() const
 bool Master::start_worker()
 {
     restart_at_.reset();
-    switch (workers_.start(logger())) {
+    switch (workers_.start(running_.logs)) {
     case Workers::Fork::parent:
         break;
     case Workers::Fork::child:
@@ -197,6 +197,9 @@ int Master::work()
                     .targets = process_.targets,
                     .tls = *running_.tls,
                     .sockets = running_.sockets};
+    if (has_master) {
+        task.log_receiver = &workers_.self().log_receiver;
+    }
     if (const auto limit = process_.service_manager.watchdog(); limit && has_master) {
         task.heartbeat = workers_.self().heartbeat.get();
         task.heartbeat_interval = *limit / (2 * kSignsOfLife);
@@ -307,14 +310,6 @@ bool Master::reload()
     running_ = std::move(*next);
     workers_.signal(SIGQUIT);
     return true;
-}
-
-void Master::reopen_logs()
-{
-    for (const std::string& problem : process_.targets.reopen()) {
-        logger().write(LogLevel::emerg, problem);
-    }
-    workers_.signal(SIGUSR1);
 }
 
 // Old and new serve side by side until somebody ends one of them.

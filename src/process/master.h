@@ -51,7 +51,6 @@ private:
     bool reload();
     void upgrade();
     void stop(int signal);
-    void reopen_logs();
     void close_sockets();
     void announce(int number, pid_t sender) const;
     const log::Logger& logger() const { return running_.logs.main; }

@@ -110,11 +110,13 @@ private:
     std::atomic<unsigned> running_;
 };
 
-void reopen(log::Targets& targets, const log::Logger& logger)
+void reopen_logs(const WorkerTask& task)
 {
-    logger.write(LogLevel::notice, "reopening logs");
-    for (const std::string& problem : targets.reopen()) {
-        logger.write(LogLevel::emerg, problem);
+    task.logs.main.write(LogLevel::notice, "reopening logs");
+    const auto problems = task.log_receiver != nullptr ? task.log_receiver->receive(task.targets)
+                                                       : task.targets.reopen();
+    for (const std::string& problem : problems) {
+        task.logs.main.write(LogLevel::emerg, problem);
     }
 }
 
@@ -152,7 +154,7 @@ int run_worker(const WorkerTask& task)
             }
             break;
         case SIGUSR1:
-            reopen(task.targets, logger);
+            reopen_logs(task);
             break;
         case kTimedOut:
             if (net::Clock::now() >= next_beat) {

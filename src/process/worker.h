@@ -6,6 +6,7 @@
 #include "config/settings.h"
 #include "listen/sockets.h"
 #include "process/heartbeat.h"
+#include "process/log_handover.h"
 #include "process/logs.h"
 #include "tls/contexts.h"
 
@@ -23,6 +24,8 @@ struct WorkerTask {
     // Beaten that often while all event loops go on; null: nobody wants to know.
     Heartbeat* heartbeat = nullptr;
     std::chrono::microseconds heartbeat_interval{};
+    // Where log files that were opened anew come from; null: this process opens them.
+    const LogReceiver* log_receiver = nullptr;
 };
 
 // Runs the event loops in this process until a signal ends it: TERM or INT at once, QUIT when the

@@ -7,8 +7,9 @@
 #include <optional>
 #include <vector>
 
-#include "log/logger.h"
 #include "process/heartbeat.h"
+#include "process/log_handover.h"
+#include "process/logs.h"
 
 namespace postern::process {
 
@@ -17,6 +18,9 @@ struct Worker {
     bool leaving = false;  // told to quit: it is not started anew
     std::chrono::steady_clock::time_point started;
     std::unique_ptr<Heartbeat> heartbeat;
+    Logs logs;                 // a reload may drop files that this worker goes on writing to
+    LogSender log_sender;      // in the master
+    LogReceiver log_receiver;  // in the worker
 };
 
 // The worker processes of a master: the one that serves, and those that let the last sessions of
@@ -25,12 +29,14 @@ class Workers
 {
 public:
     enum class Fork : unsigned char { parent, child, failed };
-    // A failure is logged. In the child the new worker is the last of all.
-    Fork start(const log::Logger& logger);
+    // It writes to `logs`; so is a failure. The child knows no other worker.
+    Fork start(const Logs& logs);
     // The worker of this process, after Fork::child.
     const Worker& self() const { return workers_.back(); }
 
     void signal(int number);
+    // Opens all log files anew, in all workers too.
+    void reopen_logs(log::Targets& targets, const log::Logger& logger);
     // Forgets one that has ended; nothing if it was none of ours.
     std::optional<Worker> remove(pid_t pid);
     bool empty() const { return workers_.empty(); }

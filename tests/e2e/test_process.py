@@ -327,9 +327,12 @@ def test_workers_are_not_root(server, kind):
     port = free_port()
     proxy = server(mail(port), [port], kind=kind, main="user nobody nogroup;")
     worker = wait_until(proxy.workers, "a worker runs")[0]
-    with open(f"/proc/{worker}/status") as status:
-        ids = {line.split()[0]: line.split()[1:] for line in status if line.startswith(("Uid:", "Gid:", "Groups:"))}
-    assert set(ids["Uid:"]) == {"65534"} and set(ids["Gid:"]) == {"65534"} and "0" not in ids["Groups:"]
+
+    def ids():
+        with open(f"/proc/{worker}/status") as status:
+            return {line.split()[0]: line.split()[1:] for line in status if line.startswith(("Uid:", "Gid:", "Groups:"))}
+    wait_until(lambda: set(ids()["Uid:"]) == {"65534"}, "the worker is another user")  # it begins as root
+    assert set(ids()["Gid:"]) == {"65534"} and "0" not in ids()["Groups:"]
 
 
 def test_several_event_loops(server):

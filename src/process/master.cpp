@@ -1,14 +1,12 @@
 #include "process/master.h"
 
-#include <sys/resource.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 
-#include "build_info.h"
+#include "process/announcements.h"
 #include "process/signals.h"
 #include "process/worker.h"
 
@@ -22,44 +20,6 @@ constexpr std::chrono::milliseconds kStopLimit{1500};
 constexpr std::chrono::seconds kShortLife{1};
 // The service manager is told this often in its time that all is well.
 constexpr int kSignsOfLife = 4;
-
-void announce_start(const log::Logger& logger)
-{
-    logger.write(LogLevel::notice, "using the \"epoll\" event method");
-    logger.line(LogLevel::notice, "postern/{}", build::kVersion);
-    logger.line(LogLevel::notice, "built by {}", build::kCompiler);
-    utsname system{};
-    if (uname(&system) == 0) {
-        logger.line(LogLevel::notice, "OS: {} {}", system.sysname, system.release);
-    }
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        logger.line(LogLevel::notice, "getrlimit(RLIMIT_NOFILE): {}:{}", limit.rlim_cur,
-                    limit.rlim_max);
-    }
-}
-
-// What follows the name of a signal in the log.
-std::string_view consequence(int number)
-{
-    switch (number) {
-    case SIGHUP:
-        return ", reconfiguring";
-    case SIGUSR1:
-        return ", reopening logs";
-    case SIGUSR2:
-        return ", changing binary";
-    case SIGWINCH:
-        return ", gracefully shutting down worker processes";
-    case SIGQUIT:
-        return ", shutting down";
-    case SIGTERM:
-    case SIGINT:
-        return ", exiting";
-    default:
-        return ", ignored";
-    }
-}
 
 }  // namespace
 
@@ -91,7 +51,7 @@ int Master::run()
         // A terminal whose size has changed is no reason to stop serving.
         const bool resized = signal.number == SIGWINCH && signal.sender == 0;
         if (signal.number != kTimedOut && signal.number != SIGCHLD && !resized) {
-            announce(signal.number, signal.sender);
+            announce_signal(logger(), signal);
         }
         const bool is_worker =
             signal.number == kTimedOut ? handle_timer() : !resized && handle(signal.number);
@@ -383,13 +343,6 @@ void Master::close_sockets()
         }
     }
     running_.sockets.clear();
-}
-
-void Master::announce(int number, pid_t sender) const
-{
-    const std::string from = sender != 0 ? fmt::format(" from {}", sender) : std::string();
-    logger().line(LogLevel::notice, "signal {} ({}) received{}{}", number, signal_name(number),
-                  from, consequence(number));
 }
 
 }  // namespace postern::process

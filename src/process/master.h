@@ -52,7 +52,6 @@ private:
     void upgrade();
     void stop(int signal);
     void close_sockets();
-    void announce(int number, pid_t sender) const;
     const log::Logger& logger() const { return running_.logs.main; }
     bool older_is_there() const;
     std::optional<Clock::time_point> next_timer() const;

@@ -54,6 +54,8 @@ class Installed:
         (self.folder / "log").mkdir()
         for path in self.files():
             text = path.read_bytes().decode()
+            if name == "crlf":
+                text = text.replace("\n", "\r\n")
             for key, value in {**values, "FOLDER": str(self.folder)}.items():
                 text = text.replace(f"@{key}@", value)
             path.write_bytes(text.encode())

@@ -242,7 +242,7 @@ int run(const process::CommandLine& command_line, const process::Program& progra
         return 1;
     }
     for (const listen::Socket& unwanted : inheritance.sockets) {
-        announce(early, unwanted.is_activated() ? LogLevel::warn : LogLevel::notice,
+        announce(running->logs.main, unwanted.is_activated() ? LogLevel::warn : LogLevel::notice,
                  fmt::format("inherited socket {} has no \"listen\" in the configuration, closed",
                              unwanted.address().text()));
     }

@@ -61,7 +61,10 @@ std::expected<void, std::string> take_from_older(std::string_view list, Inherita
 {
     while (!list.empty()) {
         const std::size_t end = list.find(';');
-        const auto number = parse_number<unsigned>(list.substr(0, end));
+        std::string_view text = list.substr(0, end);
+        const bool activated = text.ends_with(kActivatedMark);
+        text.remove_suffix(activated ? 1 : 0);
+        const auto number = parse_number<unsigned>(text);
         if (!number || *number > 0x7fffffffu || end == std::string_view::npos) {
             return std::unexpected(fmt::format("invalid {} environment variable near \"{}\"",
                                                kSocketsVariable, escape_for_log(list)));
@@ -70,6 +73,7 @@ std::expected<void, std::string> take_from_older(std::string_view list, Inherita
         if (!socket) {
             return std::unexpected(std::move(socket.error()));
         }
+        socket->set_activated(activated);
         inheritance.sockets.push_back(std::move(*socket));
         list.remove_prefix(end + 1);
     }

@@ -18,9 +18,11 @@ struct Inheritance {
     pid_t older = 0;
 };
 
-// The variable in which a Postern tells its successor which sockets it gets: "5;6;". NGINX's is
+// The variable in which a Postern tells its successor which sockets it gets: "5;6a;". NGINX's is
 // called NGINX.
 inline constexpr const char* kSocketsVariable = "POSTERN";
+// Behind the number of a socket that a service manager has made.
+inline constexpr char kActivatedMark = 'a';
 
 // Takes the sockets, and their numbers out of the environment, so that nobody takes them twice.
 // The error is complete but for its level.

@@ -52,8 +52,22 @@ TEST(Inheritance, SocketsOfAnOlderPostern)
     EXPECT_NE(::fcntl(first, F_GETFL) & O_NONBLOCK, 0);
 }
 
+TEST(Inheritance, ASocketOfTheServiceManagerStaysOne)
+{
+    const int first = listening_socket();
+    const int second = listening_socket();
+    ::setenv(kSocketsVariable, fmt::format("{}a;{};", first, second).c_str(), 1);
+    const auto taken = take_inheritance();
+    ASSERT_TRUE(taken);
+    ASSERT_EQ(taken->sockets.size(), 2u);
+    EXPECT_EQ(taken->sockets[0].descriptor(), first);
+    EXPECT_TRUE(taken->sockets[0].is_activated());
+    EXPECT_FALSE(taken->sockets[1].is_activated());
+}
+
 TEST(Inheritance, WhatIsNoListeningSocketIsRefused)
 {
+    EXPECT_EQ(error("a;"), "invalid POSTERN environment variable near \"a;\"");
     EXPECT_EQ(error("7"), "invalid POSTERN environment variable near \"7\"");
     EXPECT_EQ(error("x;"), "invalid POSTERN environment variable near \"x;\"");
     EXPECT_EQ(error("2147483648;"), "invalid POSTERN environment variable near \"2147483648;\"");

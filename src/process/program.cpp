@@ -86,7 +86,11 @@ std::expected<pid_t, std::string> Program::start_successor(
     std::string list;
     for (const listen::Socket& socket : sockets) {
         ::fcntl(socket.descriptor(), F_SETFD, 0);
-        list += fmt::format("{};", socket.descriptor());
+        list += std::to_string(socket.descriptor());
+        if (socket.is_activated()) {
+            list += kActivatedMark;
+        }
+        list += ';';
     }
     std::vector<std::string> arguments = arguments_;
     std::vector<std::string> variables = environment_for(::getpid(), list);

@@ -11,7 +11,6 @@ import pytest
 from support.daemon import Daemon, age_seconds
 from support.load import Load, LoadServers
 from support.ports import connect, free_port, is_listening, wait_until
-from support.processes import is_alive
 from support.proxy import postern_binary
 
 SESSIONS = 200
@@ -106,15 +105,6 @@ class Site:
         self.wait(lambda: not any(has_open(pid, old) for pid in self.daemon.everyone()), "nobody has the old one")
         self.rotated[old] = os.path.getsize(old)
 
-    def take_over(self):
-        """USR2: two masters, who serve side by side."""
-        old = self.daemon.master()
-        self.daemon.install(postern_binary())
-        self.daemon.signal(signal.SIGUSR2, old)
-        self.wait(lambda: self.daemon.pid_in(".oldbin") == old, "the old pid file has stepped aside")
-        self.wait(lambda: self.daemon.pid_in() not in (None, old), "there is a new one")
-        return old, self.daemon.master()
-
     def retire(self, old, new):
         """WINCH: only the new master has workers that take new clients."""
         self.settle()
@@ -123,25 +113,21 @@ class Site:
         assert self.daemon.serving_workers_of(new)
         self.settle()
 
-    def gone(self, master):
-        self.wait(lambda: not is_alive(master), "its last session has ended")
-        self.wait(lambda: self.daemon.pid_in(".oldbin") is None, "one pid file is left")
-
     def upgrade(self):
-        old, new = self.take_over()
+        self.daemon.install(postern_binary())
+        old, new = self.daemon.upgrade()
         self.retire(old, new)
         self.daemon.signal(signal.SIGQUIT, old)
-        self.gone(old)
-        assert self.daemon.master() == new
+        self.daemon.only(new, gone=old)
 
     def upgrade_and_back(self):
-        old, new = self.take_over()
+        self.daemon.install(postern_binary())
+        old, new = self.daemon.upgrade()
         self.retire(old, new)
         self.daemon.signal(signal.SIGHUP, old)
         self.wait(lambda: self.daemon.serving_workers_of(old), "the old one serves again")
         self.daemon.signal(signal.SIGQUIT, new)
-        self.gone(new)
-        assert self.daemon.master() == old
+        self.daemon.only(old, gone=new)
 
     def upgrade_in_vain(self):
         """What was installed does not run."""
@@ -151,8 +137,7 @@ class Site:
         ended = self.logged("new binary process .* exited with code 1")
         self.daemon.signal(signal.SIGUSR2, old)
         self.wait(lambda: self.logged("new binary process .* exited with code 1") > ended, "its end is logged")
-        self.gone(0)
-        assert self.daemon.master() == old
+        wait_until(lambda: self.daemon.pid_in(".oldbin") is None and self.daemon.pid_in() == old, "the pid file is back")
         assert set(self.daemon.serving_workers_of(old)) <= set(workers)
         self.daemon.install(postern_binary())
 

@@ -12,6 +12,10 @@ from .processes import children_of, is_alive
 from .proxy import Proxy, postern_binary
 
 
+def without_core_files():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def processes_of(binary):
     """All that run this file, or did before another took its name."""
     found = []
@@ -47,6 +51,20 @@ class Daemon(Proxy):
             out.write(text)
         self._replace()
 
+    def upgrade(self):
+        """USR2: two masters that serve side by side, (old, new)."""
+        old = self.master()
+        self.signal(signal.SIGUSR2, old)
+        wait_until(lambda: self.pid_in(".oldbin") == old, f"the old pid file has stepped aside\n{self.log()[-1500:]}")
+        wait_until(lambda: self.pid_in() not in (None, old), f"there is a new one\n{self.log()[-1500:]}")
+        return old, self.master()
+
+    def only(self, master, gone):
+        """Waits until `gone` has ended and all is as if it had never been."""
+        wait_until(lambda: not is_alive(gone), f"{gone} has ended\n{self.log()[-1500:]}", 30)
+        wait_until(lambda: self.pid_in(".oldbin") is None, "one pid file is left")
+        assert self.master() == master
+
     def _replace(self):
         os.chmod(self.binary + ".new", 0o755)
         os.rename(self.binary + ".new", self.binary)
@@ -54,12 +72,17 @@ class Daemon(Proxy):
     def command(self, *arguments):
         return [self.binary, "-c", self.configuration, "-p", self.prefix + "/", *arguments]
 
-    def start(self, *arguments, **options):
-        subprocess.run(self.command("-e", "stderr", *arguments), check=True, timeout=20, stdin=subprocess.DEVNULL,
-                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)), **options)
-        for port in self.ports:
-            wait_until(lambda: is_listening(port), f"it listens on {port}")
+    def start(self, command=None, foreground=False, **options):
+        """`command`: another than `self.command()`. In the foreground it is `self.program`."""
+        command = command or self.command("-e", "stderr")
+        options = {"stdin": subprocess.DEVNULL, "preexec_fn": without_core_files, "cwd": self.prefix, **options}
+        if foreground:
+            self.program = subprocess.Popen([*command, "-g", "daemon off;"], start_new_session=True, **options)
+        else:
+            subprocess.run(command, check=True, timeout=20, **options)
         self.master()
+        for port in self.ports:
+            assert is_listening(port)
         return self
 
     def master(self, suffix=""):
@@ -101,6 +124,8 @@ class Daemon(Proxy):
         finally:
             for pid in self.everyone():
                 os.kill(pid, signal.SIGKILL)
+            if self.program:
+                self.program.wait(10)
 
 
 def parent_of(pid):

@@ -39,6 +39,7 @@ class Dovecot:
         self.mail = os.path.join(self.folder, "mail")
         os.makedirs(self.mail)
         self.imap_port, self.pop3_port, self.submission_port = free_port(), free_port(), free_port()
+        self.imap_haproxy_port = free_port()  # wants a header of the PROXY protocol
         self.auth_socket = os.path.join(self.folder, "run", "sasl")
         self.log_file = os.path.join(self.folder, "log")
         self._users = os.path.join(self.folder, "users")
@@ -123,6 +124,7 @@ auth_cache_size = 0
 auth_failure_delay = 0
 mail_max_userip_connections = 0
 login_trusted_networks = 127.0.0.0/8
+haproxy_trusted_networks = 127.0.0.0/8
 hostname = dovecot.test
 mail_location = maildir:~/Maildir
 mail_uid = {self.uid}
@@ -151,6 +153,10 @@ service imap-login {{
   }}
   inet_listener imaps {{
     port = {self.imaps_port}
+  }}
+  inet_listener imap_haproxy {{
+    port = {self.imap_haproxy_port}
+    haproxy = yes
   }}
 }}
 service pop3-login {{

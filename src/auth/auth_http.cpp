@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "http/response_body.h"
+#include "net/attempts.h"
 
 namespace postern::auth {
 
@@ -122,7 +123,7 @@ net::Task<AuthHttp::Outcome> AuthHttp::ask(const Secret& request, const Claim& c
 {
     net::Deadline deadline(loop_);
     deadline.set(service_.timeout);
-    Question question{request, claim, peer, log, deadline, loop_.now() + service_.timeout};
+    Question question{request, claim, peer, log, deadline};
     log.debug("auth http server has {} ms to answer", service_.timeout.count());
     if (auto kept = connections_->take()) {
         log.debug("auth http server {} is asked on a connection that was kept", kept->server);
@@ -139,24 +140,26 @@ net::Task<AuthHttp::Outcome> AuthHttp::ask(const Secret& request, const Claim& c
     co_return outcome ? std::move(*outcome) : Outcome(Failure{});
 }
 
-// Tries the service's addresses in turn, each for its share of the time that is left. Nothing: none
-// could be reached, which is logged.
+// Tries the service's addresses in turn until one is connected, and under TLS if that is wanted.
+// Nothing: none was, which is logged for each. What goes wrong after that is not tried again: the
+// service has been asked.
 net::Task<std::optional<HttpConnection>> AuthHttp::connect(Question& question)
 {
-    const auto found = co_await addresses(question);
+    auto found = co_await addresses(question);
     if (!found) {
         co_return std::nullopt;
     }
-    auto untried = static_cast<int>(found->size());
-    for (const SocketAddress& address : *found) {
+    net::Attempts attempts(resolver_, std::move(*found), question.deadline);
+    while (attempts.next()) {
         HttpConnection connection;
-        connection.server = address.text();
+        connection.address = attempts.address();
+        connection.server = connection.address.text();
         question.log.debug("connecting to auth http server {}", connection.server);
-        net::Deadline share(loop_);
-        share.set((question.end - loop_.now()) / untried--);
-        auto stream = co_await net::Stream::connect(loop_, address, share);
+        net::Deadline& share = attempts.deadline();
+        auto stream = co_await net::Stream::connect(loop_, connection.address, share);
         if (!stream) {
             log_connect_error(question.log, connection.server, stream.error());
+            attempts.has_failed();
             continue;
         }
         connection.stream = std::move(*stream);
@@ -164,6 +167,7 @@ net::Task<std::optional<HttpConnection>> AuthHttp::connect(Question& question)
         if (is_ready) {
             co_return std::move(connection);
         }
+        attempts.has_failed();
     }
     co_return std::nullopt;
 }
@@ -257,6 +261,7 @@ net::Task<std::optional<AuthHttp::Outcome>> AuthHttp::exchange(HttpConnection& c
                 conversation.consume((*head)->consumed);
                 continue;
             }
+            resolver_.has_answered(connection.address);
             Outcome outcome = read(**head, connection, question);
             co_await keep(connection, conversation, std::move(**head));
             co_return std::move(outcome);
@@ -269,6 +274,7 @@ net::Task<std::optional<AuthHttp::Outcome>> AuthHttp::exchange(HttpConnection& c
         co_return std::nullopt;
     }
     log_end(question.log, connection.server, *end);
+    resolver_.has_failed(connection.address);
     co_return Failure{};
 }
 

@@ -41,7 +41,6 @@ private:
         const Peer& peer;
         log::SessionLog& log;
         net::Deadline& deadline;
-        net::Clock::time_point end;  // when the deadline passes
     };
 
     net::Task<Outcome> ask(const Secret& request, const Claim& claim, const Peer& peer,

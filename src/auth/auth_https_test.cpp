@@ -183,7 +183,6 @@ TEST_F(AuthHttpsTest, TriesTheNextAddressWhereTlsFails)
     resolver_ = std::make_unique<net::Resolver>(loop_, dns.settings(), net::Resolver::Sources::dns);
     ssl_ctx_st* const right = good("DNS:auth.example.test");
     ssl_ctx_st* const wrong = good("DNS:other.example.test");
-    // c-ares sorts addresses by the way to them: that of a tie is the server's order.
     Service first({{.answers = {{kOk10}}, .tls = wrong}});
     Service second({{.answers = {{kOk10}}, .tls = right}}, "127.0.0.2", first.port());
     EXPECT_NE(mailbox(ask_https(at(first.port(), "auth.example.test"))), nullptr);

@@ -12,7 +12,8 @@ namespace postern::auth {
 // A connection to an authentication service.
 struct HttpConnection {
     std::unique_ptr<net::Stream> stream;
-    std::string server;  // its address, as log lines name it
+    SocketAddress address;
+    std::string server;  // the same, as log lines have it
     bool is_reused = false;
 };
 

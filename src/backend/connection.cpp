@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "net/attempts.h"
+
 namespace postern::backend {
 
 using config::ProxySsl;
@@ -21,67 +23,78 @@ Connection::Connection(Target target, const tls::ClientContext* context, std::si
 
 net::Task<bool> Connection::open(net::Resolver& resolver)
 {
-    const bool connected = co_await connect(resolver);
-    if (!connected) {
+    log_.set_action("connecting to upstream");
+    auto addresses = co_await find(resolver);
+    if (!addresses) {
         co_return false;
     }
+    const bool is_one_of_several = addresses->size() > 1;
+    net::Attempts attempts(resolver, std::move(*addresses), deadline_);
+    while (attempts.next()) {
+        address_ = attempts.address();
+        if (is_one_of_several) {
+            log_.set_upstream(address_.text());
+        }
+        net::Deadline& share = attempts.deadline();
+        const bool is_reached = co_await reach(address_, share);
+        if (is_reached) {
+            attempts.has_answered();
+            conversation_.emplace(*stream_, deadline_, buffer_bytes_);
+            co_return true;
+        }
+        attempts.has_failed();
+    }
+    co_return false;
+}
+
+net::Task<std::optional<net::Resolver::Addresses>> Connection::find(net::Resolver& resolver)
+{
+    constexpr std::string_view kUnix = "unix:";
+    if (target_.host.starts_with(kUnix)) {
+        log_.set_upstream(target_.host);
+        co_return net::Resolver::Addresses{
+            SocketAddress::unix_path(target_.host.substr(kUnix.size()))};
+    }
+    log_.set_upstream(fmt::format("{}:{}", target_.host, target_.port));
+    auto found = co_await resolver.addresses(target_.host, target_.port, deadline_);
+    if (!found) {
+        log_.line(LogLevel::error, "\"{}\" could not be resolved ({})", target_.host,
+                  found.error().text());
+        co_return std::nullopt;
+    }
+    co_return std::move(*found);
+}
+
+// An address whose certificate is wrong is like one that doesn't answer: it was told nothing, and
+// the log says so.
+net::Task<bool> Connection::reach(const SocketAddress& address, net::Deadline& deadline)
+{
+    log_.set_action("connecting to upstream");
+    log_address("connecting to upstream", address);
+    auto stream = co_await net::Stream::connect(deadline_.loop(), address, deadline);
+    if (!stream) {
+        log_connect_failure(address, stream.error());
+        co_return false;
+    }
+    stream_ = std::move(*stream);
+    log_address("connected to upstream", address);
     if (!target_.proxy_header.empty()) {
-        const bool is_sent = co_await send_proxy_header();
+        const bool is_sent = co_await send_proxy_header(deadline);
         if (!is_sent) {
             co_return false;
         }
     }
     if (target_.ssl == ProxySsl::on) {
-        // No other address is tried after this: who answers with a wrong certificate may be
-        // somebody else, and the administrator has to hear of it.
-        const bool is_protected = co_await handshake();
-        if (!is_protected) {
-            co_return false;
-        }
+        const bool is_protected = co_await handshake(deadline);
+        co_return is_protected;
     }
-    conversation_.emplace(*stream_, deadline_, buffer_bytes_);
     co_return true;
 }
 
-net::Task<bool> Connection::connect(net::Resolver& resolver)
-{
-    log_.set_action("connecting to upstream");
-    constexpr std::string_view kUnix = "unix:";
-    const bool is_unix = target_.host.starts_with(kUnix);
-    log_.set_upstream(is_unix ? target_.host : fmt::format("{}:{}", target_.host, target_.port));
-    net::Resolver::Addresses addresses;
-    if (is_unix) {
-        addresses.push_back(SocketAddress::unix_path(target_.host.substr(kUnix.size())));
-    } else {
-        auto found = co_await resolver.addresses(target_.host, target_.port, deadline_);
-        if (!found) {
-            log_.line(LogLevel::error, "\"{}\" could not be resolved ({})", target_.host,
-                      found.error().text());
-            co_return false;
-        }
-        addresses = std::move(*found);
-    }
-    for (const SocketAddress& address : addresses) {
-        log_address("connecting to upstream", address);
-        auto stream = co_await net::Stream::connect(deadline_.loop(), address, deadline_);
-        if (stream) {
-            stream_ = std::move(*stream);
-            address_ = address;
-            log_address("connected to upstream", address);
-            co_return true;
-        }
-        log_connect_failure(address, stream.error());
-        if (deadline_.expired()) {
-            break;
-        }
-    }
-    co_return false;
-}
-
-net::Task<bool> Connection::send_proxy_header()
+net::Task<bool> Connection::send_proxy_header(net::Deadline& deadline)
 {
     log_.set_action("sending PROXY protocol header to upstream");
-    net::Conversation talk(*stream_, deadline_, buffer_bytes_);
+    net::Conversation talk(*stream_, deadline, buffer_bytes_);
     std::optional<net::Disconnected> end;
     try {
         co_await talk.write(target_.proxy_header);
@@ -98,7 +111,7 @@ net::Task<bool> Connection::start_tls()
     if (!is_silent()) {
         co_return false;
     }
-    const bool is_protected = co_await handshake();
+    const bool is_protected = co_await handshake(deadline_);
     wants_starttls_ = !is_protected;
     co_return is_protected;
 }
@@ -117,7 +130,7 @@ bool Connection::is_silent()
     return silent;
 }
 
-net::Task<bool> Connection::handshake()
+net::Task<bool> Connection::handshake(net::Deadline& deadline)
 {
     log_.set_action("SSL handshaking to upstream");
     if (context_ == nullptr) {
@@ -125,7 +138,7 @@ net::Task<bool> Connection::handshake()
         co_return false;
     }
     tls::ClientContext::Target peer{address_.text(), target_.name, target_.verify};
-    const auto done = co_await stream_->start_tls(*context_, std::move(peer), deadline_);
+    const auto done = co_await stream_->start_tls(*context_, std::move(peer), deadline);
     if (!done) {
         log_tls_failure(done.error());
     } else if (log_.enabled(LogLevel::debug)) {

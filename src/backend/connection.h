@@ -19,7 +19,7 @@ namespace postern::backend {
 
 // Where a user's mailbox is, and how the way to it is protected.
 struct Target {
-    std::string host;  // an IP address, a name (its addresses are tried in turn) or "unix:PATH"
+    std::string host;  // an IP address, a name or "unix:PATH"
     std::uint16_t port = 0;
     config::ProxySsl ssl = config::ProxySsl::off;
     bool verify = false;       // is the server's certificate looked at?
@@ -37,8 +37,9 @@ public:
     Connection(Target target, const tls::ClientContext* context, std::size_t buffer_bytes,
                net::Deadline& deadline, log::SessionLog& log);
 
-    // Connects and, with ProxySsl::on, puts the connection under TLS. False: that failed, which is
-    // logged. Throws nothing. All else is for later.
+    // Connects and, with ProxySsl::on, puts the connection under TLS. A name's addresses are tried
+    // in turn until one has got so far. False: none has, which is logged for each of them. Throws
+    // nothing. All else is for later; nothing that fails then makes us try another address.
     net::Task<bool> open(net::Resolver& resolver);
 
     net::Conversation& conversation() { return *conversation_; }
@@ -62,9 +63,10 @@ public:
     std::unique_ptr<net::Stream> release() { return std::move(stream_); }
 
 private:
-    net::Task<bool> connect(net::Resolver& resolver);
-    net::Task<bool> send_proxy_header();
-    net::Task<bool> handshake();
+    net::Task<std::optional<net::Resolver::Addresses>> find(net::Resolver& resolver);
+    net::Task<bool> reach(const SocketAddress& address, net::Deadline& deadline);
+    net::Task<bool> send_proxy_header(net::Deadline& deadline);
+    net::Task<bool> handshake(net::Deadline& deadline);
     void log_address(std::string_view what, const SocketAddress& address) const;
     void log_connect_failure(const SocketAddress& address, int error) const;
     void log_tls_failure(const net::Stream::TlsFailure& failure) const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <utility>
 
@@ -27,6 +28,13 @@ public:
     // So that Loop::end_idle_waits makes it pass.
     void end_with_loop() { ends_with_loop_ = true; }
     bool expired() const { return expired_; }
+    // How long it is until it passes, at least 0; endless if it was not set.
+    Clock::duration left() const
+    {
+        return expired_  ? Clock::duration::zero()
+               : armed() ? std::max(when() - loop().now(), Clock::duration::zero())
+                         : Clock::duration::max();
+    }
     bool idle() const { return !armed() && !expired_; }  // neither set nor passed
     Loop& loop() const { return Timer::loop(); }
     // Resumes `waiter` when it passes; {} forgets the one before.

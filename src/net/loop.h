@@ -53,6 +53,7 @@ protected:
     // Does it expire when the loop is about to stop?
     virtual bool ends_with_loop() const { return false; }
     bool armed() const { return when_ != Clock::time_point::max(); }
+    Clock::time_point when() const { return when_; }
     Loop& loop() const { return loop_; }
 
 private:

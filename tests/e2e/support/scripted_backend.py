@@ -59,15 +59,15 @@ LOGIN_SCRIPT = {
 
 
 class ScriptedBackend:
-    """Listens on every loopback address at one port, so that each dialogue may have its own address.
+    """Listens on every IPv4 address at one port, so that each dialogue may have its own, or on `host` alone.
     `script_for(address)` returns (protocol, replies): replies[0] is the greeting, replies[n] the
     reply to the n-th line; what follows gets the protocol's ordinary replies."""
 
-    def __init__(self, script_for):
+    def __init__(self, script_for, host="0.0.0.0"):
         self._script_for = script_for
         self._lock = threading.Lock()
         self._connections = {}  # by local address
-        self._listener = socket.create_server(("0.0.0.0", 0), backlog=512)
+        self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -1,5 +1,6 @@
 """An authentication service that says what a test tells it to, and remembers what it was asked."""
 
+import os
 import re
 import socket
 import struct
@@ -35,16 +36,23 @@ def refusal(text="Invalid login or password", **more):
 
 
 class ScriptedService:
-    """Listens on a port of 127.0.0.1. `choose(request, number)` returns the Answer for a request;
+    """Listens on a port of 127.0.0.1, or at the UNIX socket `path`. `choose(request, number)` returns the Answer for a request;
     `number` counts the requests of the same client address, from 0."""
 
-    def __init__(self, choose, values=None):
+    def __init__(self, choose, values=None, path=None):
         self._choose = choose
         self._values = values or (lambda request: {})
         self._lock = threading.Lock()
         self._requests = {}  # by client address: raw requests
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self._listener.getsockname()[1]
+        if path:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(path)
+            os.chmod(path, 0o666)  # proxies started by root have a worker that is somebody else
+            self._listener.listen(512)
+            self.port = None
+        else:
+            self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+            self.port = self._listener.getsockname()[1]
         self._closing = False
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -47,7 +47,7 @@ class TlsBackend:
     when the client has begun it. `required`: no client without a certificate of the authority."""
 
     def __init__(self, protocol, certificate, at_once=False, starttls=b"default", greeting=None, stall=False,
-                 close=False, authority=None, required=False, version=None, ciphers=None):
+                 close=False, authority=None, required=False, version=None, ciphers=None, host="127.0.0.1", port=0):
         self.protocol, self.at_once, self.starttls, self.stall, self.close_there = protocol, at_once, starttls, stall, close
         self.greeting = greeting or GREETING[protocol]
         self.visits = []
@@ -62,7 +62,7 @@ class TlsBackend:
             self._context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
             self._context.load_verify_locations(authority.path)
         self._context.sni_callback = self._note_name
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server((host, port), backlog=64)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -5,7 +5,7 @@ BUILD := build/release
 CMAKE_ARGUMENTS :=
 -include Makefile.local# written by ./configure
 
-.PHONY: all run test test-asan lint format install clean help
+.PHONY: all run test test-asan lint format install deb clean help
 
 all: ## build build/release/postern
 	@scripts/install-dependencies --build
@@ -33,6 +33,10 @@ format: ## let clang-format decide
 
 install: all ## install below DESTDIR and the prefix that configure was given
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD)
+
+deb: ## build a Debian package, build/postern_VERSION_ARCHITECTURE.deb; needs no root
+	@scripts/install-dependencies --package
+	@packaging/build-deb
 
 clean: ## remove all that was built
 	rm -rf build Makefile.local

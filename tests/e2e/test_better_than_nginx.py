@@ -143,3 +143,24 @@ def test_kept_connections_to_the_service(server):
     assert len(seen) == 10
     assert len({source for source, _ in seen}) == 1
     assert all(b" HTTP/1.1\r\n" in raw.split(b"\n")[0] + b"\n" for _, raw in seen)
+
+
+def test_mail_without_a_login_has_no_credentials_of_a_failed_one(server):
+    """NGINX keeps MAIL over a failed AUTH, as we do, but sends that login and password with the RCPT."""
+    service = ScriptedService(lambda request, number: refusal("no", Auth_Wait=1))
+    try:
+        port = free_port()
+        server(f"auth_http 127.0.0.1:{service.port}/; smtp_auth plain none; xclient off; "
+               f"server {{ listen 127.0.0.1:{port}; protocol smtp; }}", [port])
+        with connect(port) as client:
+            lines = client.makefile("rb")
+            lines.readline()
+            for line, reply in ((b"MAIL FROM:<a@b.c>", b"250 2.0.0 OK\r\n"), (b"AUTH PLAIN AGJvYgBzM2NyZXQ=", b"535 5.7.0 no\r\n"),
+                                (b"RCPT TO:<d@e.f>", b"535 5.7.0 no\r\n")):
+                client.sendall(line + b"\r\n")
+                assert lines.readline() == reply
+        first, second = service.requests()
+        assert b"Auth-User: bob\r\nAuth-Pass: s3cret\r\n" in first
+        assert b"Auth-Method: none\r\nAuth-User: \r\nAuth-Pass: \r\n" in second and b"From: MAIL FROM:<a@b.c>\r\n" in second
+    finally:
+        service.close()

@@ -147,26 +147,6 @@ void say_that_it_serves(int pipe)
     }
 }
 
-// From now on what a library says goes to the log, as nobody looks at the terminal.
-void redirect_standard_error(const config::Settings& settings)
-{
-    for (const LogTarget& target : settings.error_logs) {
-        if (target.kind == LogTarget::Kind::standard_error) {
-            return;
-        }
-    }
-    for (const LogTarget& target : settings.error_logs) {
-        if (target.kind == LogTarget::Kind::file) {
-            const int file = open(target.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-            if (file >= 0) {
-                dup2(file, STDERR_FILENO);
-                close(file);
-            }
-            return;
-        }
-    }
-}
-
 int serve(const config::Options& options, process::Running running, log::Targets& targets,
           const process::Program& program, pid_t older)
 {
@@ -178,7 +158,7 @@ int serve(const config::Options& options, process::Running running, log::Targets
     if (const auto written = pid_file.write(self); !written) {
         return fail(running.logs.main, written.error());
     }
-    redirect_standard_error(*running.settings);
+    process::redirect_standard_error(*running.settings, targets);
     say_that_it_serves(pipe);
     const process::ServiceManager service_manager;
     process::Master master(options, std::move(running),

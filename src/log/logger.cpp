@@ -114,15 +114,18 @@ std::shared_ptr<Target> Targets::open(const LogTarget& description, std::string&
 
 std::vector<std::string> Targets::reopen()
 {
-    const std::lock_guard lock(mutex_);
     std::vector<std::string> errors;
-    for (const Entry& entry : open_) {
-        if (const auto target = entry.target.lock()) {
-            if (std::string error = target->reopen(); !error.empty()) {
-                errors.push_back(std::move(error));
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Entry& entry : open_) {
+            if (const auto target = entry.target.lock()) {
+                if (std::string error = target->reopen(); !error.empty()) {
+                    errors.push_back(std::move(error));
+                }
             }
         }
     }
+    redirect_standard_error();
     return errors;
 }
 
@@ -142,10 +145,28 @@ std::string Targets::replace_file(std::string_view path, int descriptor)
 {
     for (const OpenFile& file : files()) {
         if (file.path == path) {
-            return file.target->replace(descriptor);
+            std::string error = file.target->replace(descriptor);
+            redirect_standard_error();
+            return error;
         }
     }
     return {};
+}
+
+void Targets::redirect_standard_error(std::string path)
+{
+    standard_error_path_ = std::move(path);
+    redirect_standard_error();
+}
+
+void Targets::redirect_standard_error()
+{
+    for (const OpenFile& file : files()) {
+        if (file.path == standard_error_path_) {
+            // Fails only if there is no such descriptor, and then nobody writes to it.
+            [[maybe_unused]] const int ignored = ::dup3(file.descriptor, STDERR_FILENO, 0);
+        }
+    }
 }
 
 void Targets::give_to(unsigned uid, unsigned gid)

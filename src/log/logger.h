@@ -43,6 +43,9 @@ public:
     // Writes to `descriptor` (which is duplicated) what went to the file of that name; nothing did:
     // nothing happens. Returns why it could not, or nothing.
     std::string replace_file(std::string_view path, int descriptor);
+    // Standard error goes to this file too from now on, if it is one of them, and follows it when
+    // it is opened anew.
+    void redirect_standard_error(std::string path);
     // Gives the files, and those that `reopen` will make, to this user, so that a worker without
     // privileges can reopen them. Devices and pipes stay whose they are.
     void give_to(unsigned uid, unsigned gid);
@@ -50,8 +53,11 @@ public:
 private:
     struct Entry;
 
+    void redirect_standard_error();
+
     std::mutex mutex_;  // of open_; writing takes no lock
     std::vector<Entry> open_;
+    std::string standard_error_path_;  // empty: it is left alone
 };
 
 // Where the lines of one server or of the process go. Cheap to copy; safe to use from any thread.

@@ -427,6 +427,28 @@ TEST_F(StandardErrorTest, FullPipeStopsNobody)
     EXPECT_EQ(targets_.reopen().size(), 0u);
 }
 
+// Whoever holds an old file open keeps its blocks from being freed.
+TEST_F(StandardErrorTest, FollowsItsFile)
+{
+    const auto say = [](const std::string& text) {
+        EXPECT_EQ(::write(STDERR_FILENO, text.data(), text.size()),
+                  static_cast<ssize_t>(text.size()));
+    };
+    const auto log = open(file_target("log"));
+    const auto other = open(file_target("other"));
+    targets_.redirect_standard_error(folder_ / "log");
+    say("one\n");
+    std::filesystem::rename(folder_ / "log", folder_ / "log.1");
+    EXPECT_TRUE(targets_.reopen().empty());
+    say("two\n");
+    std::filesystem::rename(folder_ / "log", folder_ / "log.2");
+    EXPECT_EQ(targets_.replace_file((folder_ / "log").string(), other->descriptor()), "");
+    say("three\n");
+    EXPECT_EQ(read("log.1"), "one\n");
+    EXPECT_EQ(read("log.2"), "two\n");
+    EXPECT_EQ(read("other"), "three\n");
+}
+
 TEST(LogErrno, IsAppendedAsNginxDoes)
 {
     EXPECT_EQ(errno_text(ETIMEDOUT), " (110: Connection timed out)");

@@ -1,5 +1,7 @@
 #include "process/logs.h"
 
+#include <algorithm>
+
 namespace postern::process {
 
 namespace {
@@ -41,6 +43,17 @@ std::expected<Logs, std::string> open_logs(const config::Settings& settings, log
         logs.servers.push_back(std::move(*logger));
     }
     return logs;
+}
+
+void redirect_standard_error(const config::Settings& settings, log::Targets& targets)
+{
+    using Kind = LogTarget::Kind;
+    const auto& logs = settings.error_logs;
+    const auto file = std::ranges::find(logs, Kind::file, &LogTarget::kind);
+    const auto terminal = std::ranges::find(logs, Kind::standard_error, &LogTarget::kind);
+    if (file != logs.end() && terminal == logs.end()) {
+        targets.redirect_standard_error(file->path);
+    }
 }
 
 }  // namespace postern::process

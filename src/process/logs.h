@@ -18,4 +18,8 @@ struct Logs {
 // Opens them. The error is complete but for its level.
 std::expected<Logs, std::string> open_logs(const config::Settings& settings, log::Targets& targets);
 
+// From now on what a library says goes to the first log file, as nobody looks at the terminal;
+// unless standard error is a log itself, or there is no file.
+void redirect_standard_error(const config::Settings& settings, log::Targets& targets);
+
 }  // namespace postern::process

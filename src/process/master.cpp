@@ -268,6 +268,7 @@ bool Master::reload()
         unwanted.remove_file();
     }
     running_ = std::move(*next);
+    redirect_standard_error(*running_.settings, process_.targets);
     workers_.signal(SIGQUIT);
     return true;
 }

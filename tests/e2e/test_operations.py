@@ -156,7 +156,7 @@ class Site:
 
 def has_open(pid, path):
     try:
-        return any(os.readlink(f"/proc/{pid}/fd/{name}") == path for name in os.listdir(f"/proc/{pid}/fd") if name != "2")
+        return any(os.readlink(f"/proc/{pid}/fd/{name}") == path for name in os.listdir(f"/proc/{pid}/fd"))
     except FileNotFoundError:
         return False  # it, or a descriptor, is gone; a process is asked again
 

@@ -15,7 +15,7 @@ from support.processes import is_alive
 from support.service_manager import ServiceManager, handing_over
 
 GREETING = b"+OK POP3 ready\r\n"
-WATCHDOG_SECONDS = 0.8
+WATCHDOG_SECONDS = 1.0
 NO_LISTEN = r'\[warn\].*inherited socket {} has no "listen" in the configuration, closed'
 
 

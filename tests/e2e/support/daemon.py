@@ -17,12 +17,12 @@ def without_core_files():
 
 
 def processes_of(binary):
-    """All that run this file, or did before another took its name."""
+    """All that run this file, or did before another took its name: it may be "FILE.1" or deleted by now."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                if os.readlink(f"/proc/{name}/exe").removesuffix(" (deleted)") == binary and is_alive(int(name)):
+                if os.readlink(f"/proc/{name}/exe").startswith(binary) and is_alive(int(name)):
                     found.append(int(name))
             except OSError:
                 pass

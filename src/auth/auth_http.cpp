@@ -43,8 +43,7 @@ void log_end(log::SessionLog& log, std::string_view server, const net::Disconnec
         log_timeout(log, server);
         break;
     case net::Disconnected::Reason::failed:
-        log.line(LogLevel::error, "auth http server {}: {}", server,
-                 end.failure("recv() or send() failed"));
+        log.line(LogLevel::error, "auth http server {}: {}", server, end.failure());
         break;
     case net::Disconnected::Reason::closed:
         log.line(LogLevel::error,

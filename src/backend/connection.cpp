@@ -193,7 +193,7 @@ void Connection::log_end(const net::Disconnected& end) const
         log_.write(LogLevel::error, "upstream closed connection before login was complete");
         return;
     case net::Disconnected::Reason::failed:
-        log_.write(LogLevel::error, end.failure("recv() or send() to upstream failed"));
+        log_.write(LogLevel::error, end.failure());
         return;
     }
 }

@@ -72,7 +72,6 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, 
             upstream.failed("login name or password for upstream holds CR, LF or NUL"));
     }
 
-    log().set_action("reading response from upstream");
     constexpr Wanted kGreetingWanted{.kind = Reply::Kind::untagged_ok, .skip_untagged = false};
     constexpr std::string_view kNoTag;
     auto failure = co_await expect(upstream, kNoTag, kGreetingWanted);

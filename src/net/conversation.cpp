@@ -29,9 +29,9 @@ std::string Disconnected::text() const
     return "";
 }
 
-std::string Disconnected::failure(std::string_view what) const
+std::string Disconnected::failure() const
 {
-    return tls.empty() ? std::string(what) + log::errno_text(error) : tls;
+    return tls.empty() ? std::string(call) + " failed" + log::errno_text(error) : tls;
 }
 
 Conversation::~Conversation()
@@ -47,10 +47,10 @@ std::size_t Conversation::discard()
     return bytes;
 }
 
-Disconnected Conversation::failed(int error) const
+Disconnected Conversation::failed(int error, const char* call) const
 {
     const tls::Connection* const connection = stream_.tls();
-    return {Disconnected::Reason::failed, error,
+    return {Disconnected::Reason::failed, error, call,
             connection == nullptr ? std::string() : connection->error()};
 }
 
@@ -71,7 +71,7 @@ bool Conversation::fill_now()
     case Io::Status::closed:
         throw Disconnected{Disconnected::Reason::closed};
     case Io::Status::failed:
-        throw failed(io.error);
+        throw failed(io.error, "recv()");
     }
     return false;
 }
@@ -99,7 +99,7 @@ bool Conversation::write_now(std::string_view& text)
         case Io::Status::closed:
             throw Disconnected{Disconnected::Reason::closed};
         case Io::Status::failed:
-            throw failed(io.error);
+            throw failed(io.error, "send()");
         }
     }
     return stream_.flushed();

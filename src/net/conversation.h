@@ -13,15 +13,16 @@ namespace postern::net {
 struct Disconnected {
     enum class Reason : unsigned char { closed, failed, timed_out };
     Reason reason = Reason::closed;
-    int error = 0;  // errno value, if failed
+    int error = 0;                // errno value, if failed
+    const char* call = "recv()";  // that failed
     // If it is TLS that failed: "SSL_read() failed (SSL: ...)". With TLS 1.3 a peer that doesn't
     // like our certificate says so only after the handshake (RFC 8446 section 4.4.2.4).
     std::string tls;
 
     // "closed", or the errno text.
     std::string text() const;
-    // Of a failed one, for the log: what TLS says, or `what` and the errno text.
-    std::string failure(std::string_view what) const;
+    // Of a failed one, for the log: what TLS says, or "recv() failed (104: ...)".
+    std::string failure() const;
 };
 
 // The talk on a stream before the relay: a bounded buffer of what the peer has said and nobody has
@@ -65,7 +66,7 @@ public:
     Deadline& deadline() { return deadline_; }
 
 private:
-    Disconnected failed(int error) const;
+    Disconnected failed(int error, const char* call) const;
     bool fill_now();
     bool write_now(std::string_view& text);
     Task<> wait_to_fill();

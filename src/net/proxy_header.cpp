@@ -202,7 +202,7 @@ ProxyHeaderResult parse_v2(std::string_view bytes)
     }
     const std::size_t block = family == kTcp6 ? kTcp6Bytes : kTcp4Bytes;
     if (size < kFixedBytes + block || !check_types(whole, kFixedBytes + block)) {
-        return broken_proxy_header(whole);
+        return ProxyHeaderBroken{"invalid PROXY protocol version 2 header"};
     }
     header.addresses = read_addresses(whole.substr(kFixedBytes), family == kTcp6);
     return header;

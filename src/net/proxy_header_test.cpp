@@ -152,8 +152,9 @@ TEST(ProxyHeaderV2, WhatIsWrongIsRefused)
 {
     EXPECT_EQ(why(kSignature + "\x11"), "unknown PROXY protocol version: 1");
     EXPECT_EQ(why(kSignature + "\x31"), "unknown PROXY protocol version: 3");
-    EXPECT_EQ(why(v2(0x21, 0x11, kTcp4Block.substr(1))), "broken header: \"\"");
-    EXPECT_EQ(why(v2(0x21, 0x21, kTcp4Block)), "broken header: \"\"");
+    const std::string invalid = "invalid PROXY protocol version 2 header";
+    EXPECT_EQ(why(v2(0x21, 0x11, kTcp4Block.substr(1))), invalid);
+    EXPECT_EQ(why(v2(0x21, 0x21, kTcp4Block)), invalid);
     // What follows the addresses is cut off, or longer than the header.
     EXPECT_NE(why(v2(0x21, 0x11, kTcp4Block + "\x04")), "");
     EXPECT_NE(why(v2(0x21, 0x11, kTcp4Block + "\x04\0\x02x"s)), "");
@@ -178,7 +179,7 @@ TEST(ProxyHeaderV2, AWrongChecksumIsRefused)
     for (const std::size_t at : {std::size_t{16}, bytes.size() - 1}) {
         std::string wrong = bytes;
         wrong[at] ^= 1;
-        EXPECT_EQ(why(wrong), "broken header: \"\"") << at;
+        EXPECT_EQ(why(wrong), "invalid PROXY protocol version 2 header") << at;
     }
 }
 

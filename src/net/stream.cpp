@@ -114,7 +114,7 @@ Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl,
         case Io::Status::failed:
             if (tls_->error().empty()) {
                 co_return std::unexpected(
-                    TlsFailure{Reason::failed, "recv() or send() failed" + errno_text(io.error)});
+                    TlsFailure{Reason::failed, "recv() failed" + errno_text(io.error)});
             }
             co_return std::unexpected(TlsFailure{Reason::failed, tls_->error()});
         case Io::Status::would_block:

@@ -56,7 +56,6 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, 
             upstream.failed("login name or password for upstream holds CR, LF or NUL"));
     }
 
-    log().set_action("reading response from upstream");
     auto failure = co_await expect_ok(upstream, false);
     if (failure) {
         co_return std::unexpected(std::move(*failure));

@@ -11,7 +11,17 @@ net::Task<bool> Upstream::read_more()
                   escape_for_log(unread()));
         co_return false;
     }
-    co_await talk().fill();
+    // NGINX: it is this only once something has come; before that it is what was done last.
+    constexpr const char* kReading = "reading response from upstream";
+    try {
+        co_await talk().fill();
+        log_.set_action(kReading);
+    } catch (const net::Disconnected& end) {
+        if (end.reason != net::Disconnected::Reason::timed_out) {
+            log_.set_action(kReading);
+        }
+        throw;
+    }
     log_.debug("upstream has sent {} bytes that are not read yet", unread().size());
     co_return true;
 }

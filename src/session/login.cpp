@@ -198,6 +198,7 @@ net::Task<bool> Login::admit()
     if (!endpoint_.ssl) {
         co_return true;
     }
+    log_.set_action("SSL handshaking");
     const bool goes_on = co_await start_tls();
     co_return goes_on;
 }
@@ -207,8 +208,8 @@ net::Task<bool> Login::admit()
 net::Task<bool> Login::restart_under_tls()
 {
     log_.set_using_starttls();
+    log_.set_action("in starttls state");
     if (const std::size_t bytes = client_.discard(); bytes > 0) {
-        log_.set_action("in starttls state");
         log_.line(LogLevel::info, "client sent {} bytes of plain text behind STARTTLS, discarded",
                   bytes);
     }
@@ -218,7 +219,6 @@ net::Task<bool> Login::restart_under_tls()
 
 net::Task<bool> Login::start_tls()
 {
-    log_.set_action("SSL handshaking");
     in_handshake_ = true;
     tls::SslPtr ssl = endpoint_.acceptor->accept();
     const auto done = co_await client_.stream().start_tls(std::move(ssl), deadline_);
@@ -370,7 +370,7 @@ void Login::log_end(const net::Disconnected& end)
         log_.line(LogLevel::info, "client timed out{}", log::errno_text(ETIMEDOUT));
         break;
     case net::Disconnected::Reason::failed:
-        log_.write(LogLevel::info, end.failure("recv() or send() failed"));
+        log_.write(LogLevel::info, end.failure());
         break;
     case net::Disconnected::Reason::closed:
         log_.write(LogLevel::debug, "client closed connection");

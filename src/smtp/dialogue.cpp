@@ -26,8 +26,10 @@ net::Task<bool> Dialogue::greet()
         }
         if (talks) {
             log().set_action("in delay pipelining state");
+            std::string text(early.unread());
+            std::ranges::replace_if(text, [](char c) { return c == '\r' || c == '\n'; }, '_');
             log().line(LogLevel::info, "client was rejected before greeting: \"{}\"",
-                       escape_for_log(early.unread()));
+                       escape_for_log(text));
             client().deadline().set(settings().timeout);
             co_await client().write(kTooEarly);
             co_return false;
@@ -151,7 +153,8 @@ net::Task<Dialogue::Answer> Dialogue::authenticate(const Command& command)
 Dialogue::Answer Dialogue::mail(const Command& command)
 {
     if (!settings().smtp_auth.none) {
-        log().line(LogLevel::info, "client was rejected: \"{}\"", escape_for_log(command.text));
+        // NGINX: the end of the line is shown as "__".
+        log().line(LogLevel::info, "client was rejected: \"{}__\"", escape_for_log(command.text));
         return Answer{.reply = std::string(kAuthRequired)};
     }
     if (!protection().may_authenticate()) {

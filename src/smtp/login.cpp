@@ -90,7 +90,6 @@ net::Task<std::expected<std::string, std::string>> say_hello(protocol::Upstream&
                                                              const Exchange& hello,
                                                              log::SessionLog& log)
 {
-    log.set_action("reading response from upstream");
     const Exchange greeting{"", Secret(), kReady};
     auto reply = co_await ask(upstream, greeting);
     if (!reply) {

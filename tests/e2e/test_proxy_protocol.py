@@ -225,8 +225,8 @@ def ended(client):
 
 
 @pytest.mark.parametrize("data, said", [
-    (with_checksum(addresses(REAL))[:-1] + b"x", 'broken header: ""'),
-    (v2(addresses(REAL) + b"\x04\0\x09x"), 'broken header: ""'),
+    (with_checksum(addresses(REAL))[:-1] + b"x", "invalid PROXY protocol version 2 header"),
+    (v2(addresses(REAL) + b"\x04\0\x09x"), "invalid PROXY protocol version 2 header"),
     (b"PROXY TCP4 300.1.1.1 198.51.100.1 1 2\r\n", 'broken header: "PROXY TCP4 300.1.1.1 198.51.100.1 1 2"'),
     (b"PROXY TCP6 192.0.2.7 198.51.100.1 1 2\r\n", 'broken header: "PROXY TCP6 192.0.2.7 198.51.100.1 1 2"'),
     (b"PROXY \x1b[31m\r\n", r'broken header: "PROXY \\x1b\[31m"'),

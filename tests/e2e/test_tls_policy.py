@@ -40,7 +40,7 @@ def test_a_server_with_tls_where_none_is_wanted(front, backend, pki, protocol):
     other = backend(pki.server, protocol=protocol)
     proxy = front(other.port, "", protocol=protocol, timeout="500ms")
     assert proxy.log_in() == FAILED[protocol]
-    proxy.logged(r"\[info\] .*upstream timed out \(110: Connection timed out\) while reading response from upstream")
+    proxy.logged(r"\[info\] .*upstream timed out \(110: Connection timed out\) while connecting to upstream")
     assert heard_no_login(other.visits[0])
 
 

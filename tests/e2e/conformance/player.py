@@ -38,6 +38,9 @@ class Player:
         self.service.close()
         self.backend.close()
 
+    def address_of(self, dialogue):
+        return next(address for address, one in self._dialogues.items() if one is dialogue)
+
     def play(self, port_of):
         """Plays all of them; port_of: the proxy's port for each server's name."""
         self.service.forget()

@@ -1,6 +1,7 @@
 """Plays each dialogue to NGINX and to Postern and compares all that client, service and backend saw."""
 
 import os
+from dataclasses import dataclass
 
 import pytest
 from support.folder import temporary_folder
@@ -9,6 +10,7 @@ from support.proxy import NGINX, NGINX_MODULE, Proxy
 
 from . import imap, pop3, proxy_protocol, smtp, tls
 from .differences import DIFFERENCES, OLDER, WANTED
+from .log_lines import by_client
 from .player import Player
 from .servers import SERVERS, configuration
 
@@ -29,26 +31,28 @@ def player(request, pki):
     player.close()
 
 
+@dataclass
+class Run:
+    transcripts: dict  # by dialogue
+    log: dict          # lines by client address
+
+
 def play_all(kind, player):
     port_of = {name: free_port() for name in SERVERS}
     text = configuration(port_of, player.service.port, free_port(), player.pki)
     with temporary_folder() as folder, Proxy(kind, folder, text, port_of.values()) as proxy:
-        try:
-            return player.play(port_of)
-        finally:
-            keep = os.environ.get("CONFORMANCE_LOG")
-            if keep:
-                with open(f"{keep}.{kind}", "w", errors="surrogateescape") as out:
-                    out.write(proxy.log())
+        transcripts = player.play(port_of)
+        proxy.stop()  # the last lines are written
+        return Run(transcripts, by_client(proxy.log()))
 
 
 @pytest.fixture(scope="module")
-def nginx_transcripts(player):
+def nginx(player):
     return play_all("nginx", player)
 
 
 @pytest.fixture(scope="module")
-def postern_transcripts(player, nginx_transcripts):  # one after the other: they share the records
+def postern(player, nginx):  # one after the other: they share the records
     return play_all("postern", player)
 
 
@@ -58,8 +62,8 @@ def items(value):
 
 @needs_nginx
 @every_dialogue
-def test_the_oracle_shows_what_the_name_says(dialogue, nginx_transcripts):
-    text = nginx_transcripts[str(dialogue)]
+def test_the_oracle_shows_what_the_name_says(dialogue, nginx):
+    text = nginx.transcripts[str(dialogue)]
     for fragment in items(dialogue.shows):
         assert fragment in text, f"missing: {fragment}\n{text}"
     for fragment in items(dialogue.hides):
@@ -71,14 +75,23 @@ def test_the_oracle_shows_what_the_name_says(dialogue, nginx_transcripts):
 
 @needs_nginx
 @every_dialogue
-def test_postern_does_as_nginx_does(dialogue, nginx_transcripts, postern_transcripts):
-    expected = nginx_transcripts[str(dialogue)]
+def test_postern_does_as_nginx_does(dialogue, nginx, postern):
+    expected = nginx.transcripts[str(dialogue)]
     difference = DIFFERENCES.get(str(dialogue))
     if difference:
         expected = difference.apply(expected)
-    got = postern_transcripts[str(dialogue)]
+    got = postern.transcripts[str(dialogue)]
     reason = f" (wanted difference: {difference.reason})" if difference else ""
     assert got == expected, f"{dialogue}{reason}\n--- expected\n{expected}\n--- got\n{got}"
+
+
+@needs_nginx
+@every_dialogue
+def test_the_log_says_what_nginx_says(dialogue, player, nginx, postern):
+    address = dialogue.via or player.address_of(dialogue)
+    if str(dialogue) in DIFFERENCES or dialogue.via:
+        return  # another course of things; an address that several share
+    assert postern.log.get(address) == nginx.log.get(address)
 
 
 def test_every_difference_names_a_dialogue():

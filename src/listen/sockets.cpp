@@ -120,22 +120,6 @@ void set_options(int descriptor, const config::Listen& listen)
     }
 }
 
-// A UNIX socket's file that nobody listens on is left over from a process that was killed. Any
-// other file refuses connections as well, and is somebody's.
-bool remove_stale(const SocketAddress& address)
-{
-    const std::string path(address.path());
-    struct stat status{};
-    if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
-        return false;
-    }
-    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const bool refused =
-        connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
-    close(probe);
-    return refused && unlink(path.c_str()) == 0;
-}
-
 // Returns a descriptor, or -1 and errno.
 int bind_once(const config::Listen& listen, Mode mode)
 {
@@ -148,7 +132,7 @@ int bind_once(const config::Listen& listen, Mode mode)
     const SocketAddress& address = listen.address;
     int result = bind(descriptor, address.data(), address.size());
     if (result != 0 && errno == EADDRINUSE) {
-        const bool removed = address.is_unix() && remove_stale(address);
+        const bool removed = address.is_unix() && remove_if_stale(address);
         result = removed ? bind(descriptor, address.data(), address.size()) : -1;
         errno = removed ? errno : EADDRINUSE;
     }
@@ -169,6 +153,20 @@ int bind_once(const config::Listen& listen, Mode mode)
 }
 
 }  // namespace
+
+bool remove_if_stale(const SocketAddress& address)
+{
+    const std::string path(address.path());
+    struct stat status{};
+    if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
+        return false;
+    }
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const bool refused =
+        connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
+    close(probe);
+    return refused && unlink(path.c_str()) == 0;
+}
 
 Socket::Socket(Socket&& other) noexcept
     : endpoints(std::move(other.endpoints)),

@@ -60,6 +60,10 @@ private:
     bool activated_ = false;
 };
 
+// Deletes the file of a UNIX socket if nobody listens on it; any other file refuses connections as
+// well, and is somebody's. True: it is gone.
+bool remove_if_stale(const SocketAddress& address);
+
 enum class Mode : unsigned char { serve, test };
 
 // Told what happens on the way.

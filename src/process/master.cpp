@@ -60,6 +60,9 @@ int Master::run()
         }
     }
     close_sockets();
+    for (const SocketAddress& address : shared_files_) {
+        listen::remove_if_stale(address);
+    }
     logger().write(LogLevel::notice, "exit");
     return status_;
 }
@@ -264,9 +267,7 @@ bool Master::reload()
         logger().write(LogLevel::emerg, next.error());
         return false;
     }
-    for (const listen::Socket& unwanted : borrowed) {
-        unwanted.remove_file();
-    }
+    forget_files(borrowed);
     running_ = std::move(*next);
     redirect_standard_error(*running_.settings, process_.targets);
     workers_.signal(SIGQUIT);
@@ -335,15 +336,24 @@ bool Master::older_is_there() const
     return process_.older != 0 && getppid() == process_.older;
 }
 
-// The other process of an upgrade still needs the files of UNIX sockets.
 void Master::close_sockets()
 {
-    if (successor_ == 0 && !older_is_there()) {
-        for (const listen::Socket& socket : running_.sockets) {
+    forget_files(running_.sockets);
+    running_.sockets.clear();
+}
+
+// Nobody listens on these UNIX sockets any more, unless the other process of an upgrade does: then
+// it is seen at our end who of us was the last.
+void Master::forget_files(const std::vector<listen::Socket>& sockets)
+{
+    const bool alone = successor_ == 0 && !older_is_there();
+    for (const listen::Socket& socket : sockets) {
+        if (alone) {
             socket.remove_file();
+        } else if (socket.address().is_unix() && !socket.is_activated()) {
+            shared_files_.push_back(socket.address());
         }
     }
-    running_.sockets.clear();
 }
 
 }  // namespace postern::process

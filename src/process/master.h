@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/load.h"
 #include "process/pid_file.h"
@@ -52,6 +53,7 @@ private:
     void upgrade();
     void stop(int signal);
     void close_sockets();
+    void forget_files(const std::vector<listen::Socket>& sockets);
     const log::Logger& logger() const { return running_.logs.main; }
     bool older_is_there() const;
     std::optional<Clock::time_point> next_timer() const;
@@ -60,6 +62,7 @@ private:
     Running running_;
     Process process_;
     Workers workers_;
+    std::vector<SocketAddress> shared_files_;  // of UNIX sockets that were closed in an upgrade
     pid_t successor_ = 0;  // a newer program that is to replace this one; 0: none
     bool ending_ = false;
     bool retired_ = false;  // by WINCH: there is no worker, and none is started

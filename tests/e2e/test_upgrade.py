@@ -192,6 +192,31 @@ def test_sockets_that_the_new_configuration_has_not(daemon, servers):
     assert greets(kept) and greets(added)
 
 
+@pytest.mark.parametrize("back", [False, True], ids=["there", "and back"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_files_of_unix_sockets_that_only_one_of_the_two_has(daemon, servers, folder, when, back):
+    """Before or after the upgrade the configuration loses one and gets another."""
+    kept, dropped, added = (os.path.join(folder, f"{name}.sock") for name in ("kept", "dropped", "added"))
+    proxy = daemon(*(f"unix:{path}" for path in (kept, dropped))).start()
+    configuration = servers, *(f"unix:{path}" for path in (kept, added))
+    if when == "before":
+        configure(proxy, *configuration)
+    old, new = proxy.upgrade()
+    if when == "after":
+        configure(proxy, *configuration)
+        proxy.signal(signal.SIGHUP, new)
+    wait_until(lambda: os.path.exists(added) and greets(added), "the new one listens")
+    assert greets(kept) and greets(dropped)
+    ending, staying = (new, old) if back else (old, new)
+    proxy.signal(signal.SIGQUIT, ending)
+    proxy.only(staying, gone=ending)
+    mine, gone = (dropped, added) if back else (added, dropped)
+    assert greets(kept) and greets(mine) and not os.path.exists(gone)
+    proxy.signal(signal.SIGTERM, staying)
+    wait_until(lambda: not proxy.everyone(), "it has ended")
+    assert not any(map(os.path.exists, (kept, dropped, added)))
+
+
 def test_a_second_upgrade_waits_for_the_end_of_the_first(daemon):
     proxy = daemon().start()
     session = Session(proxy.ports[0])

@@ -21,7 +21,7 @@ public:
     // none.
     void set_action(const char* action)
     {
-        if (enabled(LogLevel::debug) && *action != '\0') {
+        if (enabled(LogLevel::debug) && *action != '\0' && action_ != std::string_view(action)) {
             debug("state: {}", action);
         }
         action_ = action;

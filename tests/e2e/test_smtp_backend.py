@@ -152,7 +152,7 @@ def test_postfix_that_does_not_allow_xclient_refuses_the_login(fronted, dovecot,
             client = front.client()
             plain = base64.b64encode(f"\0{account.name}\0{account.password}".encode()).decode()
             assert client.docmd("AUTH PLAIN " + plain) == (451, b"4.3.2 Internal server error")
-            wait_until(lambda: front.proxy.log_lines(r"\[error\].*upstream sent invalid response: \"5\d\d .*while sending XCLIENT to upstream"),
+            wait_until(lambda: front.proxy.log_lines(r"\[error\].*upstream sent invalid response: \"5\d\d .*while reading response from upstream"),
                        "the log says that XCLIENT was refused")
         finally:
             postfix.stop()

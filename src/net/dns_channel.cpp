@@ -94,10 +94,10 @@ void DnsChannel::ask(const std::string& name, DnsType type, Names names, Answere
 {
     auto* const argument = new Answered(std::move(answered));
     const auto callback = [](void* owned, int status, int, unsigned char* answer, int size) {
-        const std::unique_ptr<Answered> answered(static_cast<Answered*>(owned));
+        const std::unique_ptr<Answered> waiting(static_cast<Answered*>(owned));
         if (status != ARES_EDESTRUCTION) {
-            (*answered)(status, {reinterpret_cast<const char*>(answer),
-                                 answer == nullptr ? 0 : static_cast<std::size_t>(size)});
+            (*waiting)(status, {reinterpret_cast<const char*>(answer),
+                                answer == nullptr ? 0 : static_cast<std::size_t>(size)});
         }
     };
     const int number = static_cast<int>(type);

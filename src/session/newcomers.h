@@ -29,7 +29,7 @@ public:
 
 protected:
     explicit Newcomer(Newcomers& all);
-    ~Newcomer();
+    virtual ~Newcomer();
     Newcomer(const Newcomer&) = delete;
     Newcomer& operator=(const Newcomer&) = delete;
 

@@ -209,8 +209,10 @@ private:
     void add_default_log()
     {
         auto& logs = draft_.settings.error_logs;
-        if (std::ranges::any_of(
-                logs, [](const LogTarget& log) { return log.kind != LogTarget::Kind::syslog; })) {
+        const auto is_seen = [](const LogTarget& log) {
+            return log.kind == LogTarget::Kind::file || log.kind == LogTarget::Kind::standard_error;
+        };
+        if (std::ranges::any_of(logs, is_seen)) {
             return;
         }
         const std::string& override = draft_.options.error_log_override;

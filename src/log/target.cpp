@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "log/clock.h"
 #include "log/logger.h"
+#include "log/memory_log.h"
 
 namespace postern::log {
 
@@ -232,6 +233,8 @@ std::expected<std::shared_ptr<Target>, std::string> open_target(const LogTarget&
         return std::make_shared<StandardError>();
     case LogTarget::Kind::syslog:
         return Syslog::open(description);
+    case LogTarget::Kind::memory:
+        return MemoryLog::open(description.path, description.memory_bytes);
     }
     std::unreachable();
 }

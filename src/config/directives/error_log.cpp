@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 
 #include "base/text.h"
+#include "base/units.h"
 #include "config/url.h"
 
 namespace postern::config {
@@ -139,6 +142,22 @@ Outcome read_syslog(LogTarget& target, std::string_view parts)
     return {};
 }
 
+Outcome read_memory(const Entry& entry, LogTarget& target, std::string_view text)
+{
+    // NGINX: a line of the log, and what stands in front of it.
+    const std::size_t least = 2048 + 51 + entry.where().file.size();
+    const auto size = parse_size(text);
+    if (!size || *size < least || *size > std::numeric_limits<std::uint32_t>::max()) {
+        return Failure(
+            fmt::format("invalid buffer size \"{}\" (a size of {} to {} bytes is wanted)", text,
+                        least, std::numeric_limits<std::uint32_t>::max()));
+    }
+    target.kind = LogTarget::Kind::memory;
+    target.path = entry.where().text();
+    target.memory_bytes = *size;
+    return {};
+}
+
 // NGINX's parts of "debug", which it may have several of. Ours has no parts.
 bool is_debug_part(std::string_view word)
 {
@@ -151,14 +170,15 @@ bool is_debug_part(std::string_view word)
 Outcome read_levels(const Entry& entry, LogTarget& target)
 {
     bool level = false;
+    bool parts = false;
     for (std::size_t i = 1; i < entry.arguments().size(); ++i) {
         const std::string& word = entry.argument(i);
-        if (is_debug_part(word) && (!level || target.level == LogLevel::debug)) {
+        if (is_debug_part(word) && level == parts) {  // NGINX: not behind a level
             target.level = LogLevel::debug;
-            level = true;
+            level = parts = true;
             continue;
         }
-        const auto known = is_debug_part(word) ? LogLevel::debug : parse_log_level(word);
+        const auto known = parse_log_level(word);
         if (!known) {
             return Failure(
                 fmt::format("invalid log level \"{}\" (debug, info, notice, warn, error, "
@@ -179,16 +199,16 @@ Outcome error_log(Entry& entry)
 {
     const std::string& name = entry.argument(0);
     LogTarget target;
-    if (name == "stderr") {
+    if (name == "stderr" || name.empty()) {  // NGINX: a file without a name is that too
         target.kind = LogTarget::Kind::standard_error;
     } else if (name.starts_with("syslog:")) {
         if (auto read = read_syslog(target, std::string_view(name).substr(7)); !read) {
             return read;
         }
     } else if (name.starts_with("memory:")) {
-        return Failure("logs in \"memory:\" are not supported by Postern");
-    } else if (name.empty()) {
-        return entry.invalid("value", "a file, stderr or syslog:server=ADDRESS");
+        if (auto read = read_memory(entry, target, std::string_view(name).substr(7)); !read) {
+            return read;
+        }
     } else {
         target.path = entry.below_prefix(name);
     }

@@ -71,13 +71,15 @@ constexpr Directive kDirectives[] = {
      .where = kMain | kMail | kServer,
      .args = {1, Arity::kAny},
      .set = error_log,
-     .syntax = "FILE | stderr | syslog:server=ADDRESS[,PARAMETER=VALUE…] [LEVEL]",
+     .syntax = "FILE | stderr | memory:SIZE | syslog:server=ADDRESS[,PARAMETER=VALUE…] [LEVEL]",
      .default_text = "`logs/error.log error` (a build option)",
      .doc =
          "Where lines of this level and more severe ones go: `debug`, `info`, `notice`, `warn`, "
          "`error`, `crit`, `alert` or `emerg`. Several add up; the first one in a block replaces "
          "those of the outer block. Files are relative to the prefix. Parameters of syslog: "
-         "`server=`, `facility=`, `tag=`, `nohostname`.",
+         "`server=`, `facility=`, `tag=`, `nohostname`. `memory:`: the last lines, in memory that "
+         "a "
+         "debugger can read.",
      .again = Again::adds},
     {.name = "daemon",
      .where = kMain,

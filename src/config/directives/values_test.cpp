@@ -263,10 +263,34 @@ TEST_F(ValuesTest, ErrorLogFiles)
     EXPECT_EQ(error("error_log x foo;").find("invalid log level \"foo\""), 0u);
     EXPECT_EQ(error("error_log x Warn;").find("invalid log level \"Warn\""), 0u);
     EXPECT_EQ(error("error_log x warn error;"), "duplicate log level \"error\" in t.conf:1");
-    EXPECT_EQ(error("error_log x error debug_mail;"),
-              "duplicate log level \"debug_mail\" in t.conf:1");
-    EXPECT_NE(error("error_log memory:32k;"), "");
-    EXPECT_NE(error("error_log \"\";"), "");
+    EXPECT_EQ(error("error_log x error debug_mail;").find("invalid log level \"debug_mail\""), 0u);
+    EXPECT_EQ(error("error_log x debug debug_mail;").find("invalid log level \"debug_mail\""), 0u);
+    EXPECT_EQ(error("error_log x debug_mail debug;"), "duplicate log level \"debug\" in t.conf:1");
+    EXPECT_EQ(settings("error_log \"\";").error_logs.at(0).kind, LogTarget::Kind::standard_error);
+}
+
+TEST_F(ValuesTest, ErrorLogsInMemory)
+{
+    const auto logs = settings("error_log memory:32k debug;\nerror_log memory:1M;").error_logs;
+    ASSERT_EQ(logs.size(), 3u);  // the built-in log stays open
+    EXPECT_EQ(logs[0].kind, LogTarget::Kind::memory);
+    EXPECT_EQ(logs[0].level, LogLevel::debug);
+    EXPECT_EQ(logs[0].memory_bytes, 32768u);
+    EXPECT_EQ(local(logs[0].path), "t.conf:1");
+    EXPECT_EQ(logs[1].memory_bytes, 1048576u);
+    EXPECT_EQ(local(logs[1].path), "t.conf:2");
+    EXPECT_EQ(logs[2].kind, LogTarget::Kind::file);
+    const std::size_t least = 2048 + 51 + (folder_ + "conf/t.conf").size();
+    EXPECT_EQ(error(fmt::format("error_log memory:{};", least)), "");
+    EXPECT_EQ(error("error_log memory:4095m;"), "");
+    for (const std::string& bad :
+         {std::to_string(least - 1), std::string("4096m"), std::string("0"), std::string("1x"),
+          std::string(), std::string("1g"), std::string("-1")}) {
+        EXPECT_EQ(error("error_log memory:" + bad + ";")
+                      .find("invalid buffer size \"" + bad + "\" (a size of "),
+                  0u)
+            << bad;
+    }
 }
 
 TEST_F(ValuesTest, ErrorLogsOfMailReplaceThoseOfMainAndOfServersThoseOfMail)

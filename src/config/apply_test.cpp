@@ -227,7 +227,9 @@ TEST_F(ApplyTest, WhatHasNoEffectIsToldSo)
 {
     for (const std::string directive :
          {"lock_file x", "timer_resolution 1ms", "debug_points stop", "pcre_jit on", "ssl_engine x",
-          "thread_pool a threads=1", "ssl_object_cache_inheritable on"}) {
+          "thread_pool a threads=1 max_queue=0", "ssl_object_cache_inheritable on", "quic_bpf on",
+          "google_perftools_profiles x", "rtmp_auto_push ON", "rtmp_auto_push_reconnect 1s",
+          "rtmp_socket_dir x"}) {
         settings(directive + ";");
         EXPECT_EQ(warnings_, Strings{"warn: \"" + directive.substr(0, directive.find(' ')) +
                                      "\" directive has no effect in Postern in t.conf:1"});
@@ -237,10 +239,47 @@ TEST_F(ApplyTest, WhatHasNoEffectIsToldSo)
         settings("events { " + directive + "; }");
         EXPECT_EQ(warnings_.size(), 1u) << directive;
     }
+    for (const std::string block : {"http", "stream", "rtmp", "mgmt"}) {
+        settings(block + " { a b; c { d \"}\"; } }");
+        EXPECT_EQ(warnings_, Strings{"warn: \"" + block +
+                                     "\" block is skipped: Postern serves mail in t.conf:1"});
+    }
     settings("load_module x.so; load_module y.so;");
     EXPECT_EQ(warnings_.at(1),
               "notice: nothing to load for \"load_module y.so\": Postern has no "
               "modules in t.conf:1");
+}
+
+TEST_F(ApplyTest, WhatHasNoEffectIsCheckedAllTheSame)
+{
+    const std::string flag = "directive, it must be \"on\" or \"off\"";
+    const std::pair<std::string, std::string> cases[] = {
+        {"timer_resolution 1y", "\"timer_resolution\" directive invalid value (a time such"},
+        {"debug_points x", "invalid value \"x\" (stop or abort is wanted)"},
+        {"pcre_jit x", "invalid value \"x\" in \"pcre_jit\" " + flag},
+        {"quic_bpf x", "invalid value \"x\" in \"quic_bpf\" " + flag},
+        {"ssl_object_cache_inheritable 1",
+         "invalid value \"1\" in \"ssl_object_cache_inheritable\" " + flag},
+        {"thread_pool a max_queue=5", "\"thread_pool\" must have \"threads\" parameter"},
+        {"thread_pool a threads=0", "invalid threads value \"threads=0\""},
+        {"thread_pool a threads=1 max_queue=x", "invalid max_queue value \"max_queue=x\""},
+        {"lock_file", "invalid number of arguments in \"lock_file\" directive"},
+        {"lock_file a; lock_file b", "\"lock_file\" directive is duplicate"},
+    };
+    for (const auto& [text, message] : cases) {
+        EXPECT_EQ(error(text + ";").find(message), 0u) << text << ": " << error(text + ";");
+    }
+    for (const std::string text : {"worker_aio_requests x", "epoll_events x"}) {
+        EXPECT_EQ(error("events { " + text + "; }")
+                      .find("\"" + text.substr(0, text.size() - 2) + "\" directive invalid number"),
+                  0u);
+    }
+    EXPECT_EQ(error("events { accept_mutex_delay x; }")
+                  .find("\"accept_mutex_delay\" directive invalid value"),
+              0u);
+    EXPECT_EQ(error("timer_resolutoin 1s;"),
+              "unknown directive \"timer_resolutoin\" (did you mean \"timer_resolution\"?) in "
+              "t.conf:1");
 }
 
 TEST_F(ApplyTest, ProxyProtocolToBackends)

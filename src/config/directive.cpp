@@ -57,6 +57,7 @@ std::span<const DirectiveGroup> directive_groups()
         DirectiveGroup{"TLS with clients", ssl_directives()},
         DirectiveGroup{"TLS with mailbox servers", proxy_ssl_directives()},
         DirectiveGroup{"TLS with the service of auth_http", auth_http_ssl_directives()},
+        DirectiveGroup{"Accepted, without effect", no_effect_directives()},
     };
     return groups;
 }

@@ -55,6 +55,7 @@ struct Listen {
     std::optional<int> rcvbuf;
     std::optional<int> sndbuf;
     bool ipv6only = true;
+    bool multipath = false;  // MPTCP, RFC 8684
     std::optional<KeepAlive> so_keepalive;
     Location where;
 };

@@ -120,11 +120,42 @@ void set_options(int descriptor, const config::Listen& listen)
     }
 }
 
-// Returns a descriptor, or -1 and errno.
-int bind_once(const config::Listen& listen, Mode mode)
+// Returns a descriptor, or -1 and errno. With "multipath" clients may use several paths (RFC 8684);
+// those that don't know that notice nothing. A system may have no such thing, or have it switched
+// off.
+int make_socket(const config::Listen& listen, const Report& report)
 {
-    const int descriptor =
-        socket(listen.address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    constexpr int kType = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    if (listen.multipath) {
+        const int descriptor = socket(listen.address.family(), kType, IPPROTO_MPTCP);
+        if (descriptor >= 0) {
+            return descriptor;
+        }
+        report(LogLevel::warn,
+               fmt::format("socket(IPPROTO_MPTCP) for {} failed{}, \"multipath\" in {} is ignored",
+                           listen.address.text(), log::errno_text(errno), listen.where.text()));
+    }
+    return socket(listen.address.family(), kType, 0);
+}
+
+// The protocol of a socket is for good.
+void check_protocol(int descriptor, const config::Listen& listen, const Report& report)
+{
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    if (listen.address.is_ip() &&
+        getsockopt(descriptor, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+        listen.multipath != (protocol == IPPROTO_MPTCP)) {
+        report(LogLevel::warn,
+               fmt::format("{} keeps its socket {} multipath TCP until Postern is started anew",
+                           listen.address.text(), listen.multipath ? "without" : "with"));
+    }
+}
+
+// Returns a descriptor, or -1 and errno.
+int bind_once(const config::Listen& listen, Mode mode, const Report& report)
+{
+    const int descriptor = make_socket(listen, report);
     if (descriptor < 0) {
         return -1;
     }
@@ -247,13 +278,14 @@ std::expected<std::vector<Socket>, std::string> open_sockets(const config::Setti
             if (known != old.end()) {
                 known->endpoints = std::move(plan.endpoints);
                 // What may have been changed; some options are for good.
+                check_protocol(known->descriptor(), *plan.listen, report);
                 set_options(known->descriptor(), *plan.listen);
                 ::listen(known->descriptor(), plan.listen->backlog);
                 sockets.push_back(std::move(*known));
                 old.erase(known);
                 continue;
             }
-            const int descriptor = bind_once(*plan.listen, mode);
+            const int descriptor = bind_once(*plan.listen, mode, report);
             if (descriptor >= 0) {
                 Socket& socket = sockets.emplace_back(descriptor, address);
                 socket.endpoints = std::move(plan.endpoints);

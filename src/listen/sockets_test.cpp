@@ -189,6 +189,71 @@ TEST_F(SocketsTest, AReloadTakesOverWhatStays)
     EXPECT_EQ(knock(goes), ECONNREFUSED);
 }
 
+// IPPROTO_MPTCP or IPPROTO_TCP.
+int protocol_of(const Socket& socket)
+{
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    getsockopt(socket.descriptor(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+    return protocol;
+}
+
+bool has_multipath()
+{
+    const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+    ::close(probe);
+    return probe >= 0;
+}
+
+TEST_F(SocketsTest, MultipathWhereTheSystemHasIt)
+{
+    const SocketAddress address = loopback("127.0.0.1", free_port());
+    const auto sockets = open({address.text() + " multipath"});
+    ASSERT_TRUE(sockets) << sockets.error();
+    if (has_multipath()) {
+        EXPECT_EQ(protocol_of(sockets->front()), IPPROTO_MPTCP);
+        EXPECT_TRUE(reports_.empty());
+    } else {
+        EXPECT_EQ(protocol_of(sockets->front()), IPPROTO_TCP);
+        EXPECT_EQ(reports_.size(), 1u);
+    }
+    EXPECT_EQ(knock(address), 0) << "plain TCP is served all the same";
+}
+
+TEST_F(SocketsTest, WithoutMultipathItIsPlainAndTold)
+{
+    const auto sockets = open({unix_listen("s") + " multipath"});  // of which there is never any
+    ASSERT_TRUE(sockets) << sockets.error();
+    EXPECT_EQ(knock(SocketAddress::unix_path(folder_ + "s")), 0);
+    EXPECT_EQ(reports_,
+              std::vector<std::string>{"socket(IPPROTO_MPTCP) for " + unix_listen("s") +
+                                       " failed (93: Protocol not supported), \"multipath\" in " +
+                                       folder_ + "conf/t.conf:2 is ignored"});
+}
+
+TEST_F(SocketsTest, AReloadCannotChangeTheProtocolAndSaysSo)
+{
+    if (!has_multipath()) {
+        GTEST_SKIP() << "the system has no multipath TCP";
+    }
+    const std::string address = loopback("127.0.0.1", free_port()).text();
+    const std::string local = unix_listen("s");
+    for (const bool multipath : {true, false}) {
+        const std::string with = address + " multipath";
+        auto before = open({multipath ? address : with, local});
+        ASSERT_TRUE(before) << before.error();
+        const int protocol = protocol_of(before->front());
+        old_ = std::move(*before);
+        const auto after = open({multipath ? with : address, local});
+        ASSERT_TRUE(after) << after.error();
+        EXPECT_EQ(protocol_of(after->front()), protocol);
+        EXPECT_EQ(reports_, std::vector<std::string>{
+                                address + " keeps its socket " + (multipath ? "without" : "with") +
+                                " multipath TCP until Postern is started anew"});
+        reports_.clear();
+    }
+}
+
 TEST_F(SocketsTest, AfterCloseSessionsStillKnowWhereTheyCameFrom)
 {
     const SocketAddress address = loopback("127.0.0.1", free_port());

@@ -3,7 +3,20 @@
 import os
 import socket
 
+import pytest
 from support.ports import connect, free_port, wait_until
+from support.scripted_backend import ScriptedBackend
+from support.scripted_service import ScriptedService, ok
+
+MPTCP = 262  # IPPROTO_MPTCP, which Python 3.11 has no name for
+
+
+def has_multipath():
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP).close()
+    except OSError:
+        return False
+    return True
 
 
 def greeting(family, address):
@@ -68,3 +81,33 @@ def test_a_worker_without_connections_left_says_so(server):
     finally:
         for client in held:
             client.close()
+
+
+@pytest.mark.skipif(not has_multipath(), reason="the system has no multipath TCP")
+def test_multipath_tcp_to_the_client(server):
+    """A client of several paths is served and relayed, in bulk too, and so is one that knows only TCP."""
+    port = free_port()
+    backend = ScriptedBackend(lambda address: ("pop3", None))
+    service = ScriptedService(lambda request, number: ok(),
+                              lambda request: {"address": "127.0.0.1", "port": backend.port})
+    try:
+        server(f"auth_http 127.0.0.1:{service.port}/; server {{ listen 127.0.0.1:{port} multipath; protocol pop3; }}",
+               [port], kind="postern")
+        for protocol in (MPTCP, 0):
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol) as client:
+                client.settimeout(10)
+                client.connect(("127.0.0.1", port))
+                if protocol == MPTCP:
+                    assert client.getsockopt(socket.SOL_SOCKET, 38) == MPTCP  # SO_PROTOCOL
+                lines = client.makefile("rb")
+                assert lines.readline() == b"+OK POP3 ready\r\n"
+                client.sendall(b"USER bob\r\nPASS pw\r\n")
+                assert [lines.readline() for _ in range(2)] == [b"+OK\r\n", b"+OK backend knows you\r\n"]
+                for number in range(40):
+                    line = b"X" + b"%02d" % number * 20000
+                    client.sendall(line + b"\r\n")
+                    assert lines.readline() == b"+OK relayed " + line + b"\r\n"
+                lines.close()
+    finally:
+        service.close()
+        backend.close()

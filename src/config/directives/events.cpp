@@ -96,21 +96,6 @@ constexpr Directive kDirectives[] = {
      .initial = "off",
      .syntax = "on | off",
      .doc = "`on` is accepted with a warning and has no effect."},
-    {.name = "accept_mutex_delay",
-     .where = kEvents,
-     .args = {1, 1},
-     .syntax = "TIME",
-     .support = Support::no_effect},
-    {.name = "worker_aio_requests",
-     .where = kEvents,
-     .args = {1, 1},
-     .syntax = "NUMBER",
-     .support = Support::no_effect},
-    {.name = "epoll_events",
-     .where = kEvents,
-     .args = {1, 1},
-     .syntax = "NUMBER",
-     .support = Support::no_effect},
 };
 
 }  // namespace

@@ -20,5 +20,6 @@ std::span<const Directive> resolver_directives();
 std::span<const Directive> ssl_directives();
 std::span<const Directive> proxy_ssl_directives();
 std::span<const Directive> auth_http_ssl_directives();
+std::span<const Directive> no_effect_directives();
 
 }  // namespace postern::config

@@ -151,9 +151,8 @@ Outcome read_parameter(Listen& listen, const std::string& parameter)
         listen.bind = true;
         listen.so_keepalive = KeepAlive{.on = true};
     } else if (parameter == "multipath") {
-        return Failure(
-            "\"multipath\" parameter of \"listen\" is not supported by this version of "
-            "Postern");
+        listen.bind = true;
+        listen.multipath = true;
     } else if (parameter.find('=') != std::string::npos) {
         return read_assignment(listen, parameter);
     } else {

@@ -40,7 +40,7 @@ constexpr Directive kDirectives[] = {
      .syntax = "[ADDRESS:]PORT[-PORT] | unix:PATH [ssl] [default_server] [proxy_protocol] [bind] "
                "[backlog=NUMBER] "
                "[rcvbuf=SIZE] [sndbuf=SIZE] [ipv6only=on|off] "
-               "[so_keepalive[=on|off|[IDLE]:[INTERVAL]:[COUNT]]]",
+               "[multipath] [so_keepalive[=on|off|[IDLE]:[INTERVAL]:[COUNT]]]",
      .default_text = "none: every server needs one",
      .doc =
          "Where clients connect. ADDRESS is an IPv4 address, an IPv6 address in brackets, `*` or "

@@ -17,6 +17,7 @@
 #include "process/master.h"
 #include "process/pid_file.h"
 #include "process/program.h"
+#include "process/sandbox.h"
 #include "process/service_manager.h"
 #include "process/signals.h"
 
@@ -234,6 +235,9 @@ int run(const process::CommandLine& command_line, const process::Program& progra
         say(fmt::format("postern: configuration file {} test is successful\n", options.conf_path));
     }
     if (command_line.dump) {
+        if (!command_line.quiet) {
+            fmt::print("# sandbox: {}\n", process::describe_sandbox(*running->settings));
+        }
         dump(loaded->files);
     }
     return 0;

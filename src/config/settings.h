@@ -306,6 +306,8 @@ struct Settings {
     std::vector<LogTarget> error_logs;  // of the main level; never empty after load
     bool daemon = true;
     bool master_process = true;
+    bool sandbox = true;
+    bool sandbox_is_written = false;
     std::string working_directory;
     // NAME or NAME=VALUE: what workers keep of the environment (and TZ).
     std::vector<std::pair<std::string, std::optional<std::string>>> environment;

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "process/sandbox.h"
 #include "process/worker_limits.h"
 
 namespace postern::process {
@@ -76,6 +77,10 @@ std::expected<void, std::string> become_worker(const config::Settings& settings,
                                                const std::optional<Identity>& identity,
                                                const log::Logger& logger)
 {
+    auto sandbox = Sandbox::prepare(settings, logger);
+    if (!sandbox) {
+        return std::unexpected(std::move(sandbox.error()));
+    }
     clean_environment(settings);
     apply_limits(settings, logger);
     if (identity) {
@@ -100,7 +105,7 @@ std::expected<void, std::string> become_worker(const config::Settings& settings,
     if (!settings.working_directory.empty() && chdir(settings.working_directory.c_str()) != 0) {
         return failure(fmt::format("chdir(\"{}\")", settings.working_directory));
     }
-    return {};
+    return sandbox->apply(logger);
 }
 
 }  // namespace postern::process

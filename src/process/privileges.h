@@ -22,8 +22,8 @@ struct Identity {
 std::expected<std::optional<Identity>, std::string> worker_identity(
     const config::Settings& settings);
 
-// Makes this process a worker: limits, identity, working directory, environment. The error is
-// complete but for its level.
+// Makes this process a worker: limits, identity, working directory, environment, sandbox. The error
+// is complete but for its level.
 std::expected<void, std::string> become_worker(const config::Settings& settings,
                                                const std::optional<Identity>& identity,
                                                const log::Logger& logger);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "process/sandbox.h"
+
 namespace postern::process {
 
 std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
@@ -11,6 +13,9 @@ std::expected<Running, std::string> open_all(config::Settings settings, log::Tar
 {
     Running running;
     running.settings = std::make_unique<config::Settings>(std::move(settings));
+    if (auto checked = check_sandbox(*running.settings, report); !checked) {
+        return std::unexpected(std::move(checked.error()));
+    }
     auto identity = worker_identity(*running.settings);
     if (!identity) {
         return std::unexpected(std::move(identity.error()));

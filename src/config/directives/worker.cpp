@@ -25,6 +25,12 @@ Outcome worker_processes(Entry& entry)
     return {};
 }
 
+Outcome sandbox(Entry& entry)
+{
+    entry.field(&Settings::sandbox_is_written) = !entry.is_default();
+    return flag<&Settings::sandbox>(entry);
+}
+
 Outcome environment(Entry& entry)
 {
     const std::string& text = entry.argument(0);
@@ -175,6 +181,17 @@ constexpr Directive kDirectives[] = {
      .syntax = "TIME",
      .doc = "How long sessions may go on after a graceful shutdown began; `0`: as long as they "
             "like."},
+    {.name = "sandbox",
+     .where = kMain,
+     .args = {1, 1},
+     .set = sandbox,
+     .initial = "on",
+     .syntax = "on | off",
+     .doc =
+         "Whether the kernel keeps the worker, however it may have been taken over, from all that "
+         "it has no need to do: see [the sandbox](sandbox.md). What the kernel hasn't got is left "
+         "out with a warning; where `on` is written, it is an error.",
+     .since = Since::postern},
     {.name = "working_directory",
      .where = kMain,
      .args = {1, 1},

@@ -53,11 +53,18 @@ std::vector<SocketAddress> addresses_in_hosts(std::string_view text, std::string
     return found;
 }
 
+void HostsFile::read()
+{
+    std::ifstream file(kHostsFile, std::ios::binary);
+    if (file) {
+        text_.assign(std::istreambuf_iterator<char>(file), {});
+    }
+}
+
 std::vector<SocketAddress> HostsFile::addresses(std::string_view name, Clock::time_point now)
 {
     if (read_again_ <= now) {
-        std::ifstream file(kHostsFile, std::ios::binary);
-        text_.assign(std::istreambuf_iterator<char>(file), {});
+        read();
         read_again_ = now + kKept;
     }
     auto found = addresses_in_hosts(text_, name);

@@ -15,8 +15,8 @@ protected:
     // Those in the folder, without its name.
     std::vector<std::string> readable(const std::string& in_mail, const std::string& main = "")
     {
-        found_ = readable_paths(
-            settings(main + "mail { server_name a.test; " + in_mail + " server { listen 143; } }"));
+        found_ = readable_paths(settings(main + "mail { server_name a.test; " + in_mail +
+                                         " server { listen 143 ssl; } }"));
         std::vector<std::string> here;
         for (const std::string& path : found_.paths) {
             if (path.starts_with(folder_)) {

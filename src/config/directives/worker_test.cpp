@@ -25,6 +25,16 @@ TEST_F(WorkerTest, Priority)
     }
 }
 
+TEST_F(WorkerTest, SandboxIsOnAndMayBeInsistedOn)
+{
+    EXPECT_TRUE(settings("").sandbox);
+    EXPECT_FALSE(settings("").sandbox_is_written);
+    EXPECT_TRUE(settings("sandbox on;").sandbox);
+    EXPECT_TRUE(settings("sandbox on;").sandbox_is_written);
+    EXPECT_FALSE(settings("sandbox off;").sandbox);
+    EXPECT_NE(error("sandbox maybe;"), "");
+}
+
 TEST_F(WorkerTest, SizeOfCoreFiles)
 {
     EXPECT_EQ(settings("").worker_rlimit_core, std::nullopt);

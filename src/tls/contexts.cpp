@@ -54,6 +54,7 @@ public:
             // A service's answer can ask for TLS, and only a users file for verification as well.
             const bool may_verify = server.proxy_ssl_settings.verify ||
                                     std::holds_alternative<config::AuthFile>(server.auth);
+            loading_.side = "proxy_";
             auto backends = client_context(server.proxy_ssl_settings, may_verify);
             if (!backends) {
                 return std::unexpected(std::move(backends.error()));
@@ -61,6 +62,7 @@ public:
             parts_.for_backends.push_back(*backends);
             const auto* const service = std::get_if<config::AuthHttp>(&server.auth);
             const bool has_https = service != nullptr && service->https;
+            loading_.side = "auth_http_";
             auto services = has_https
                                 ? client_context(server.auth_http_ssl, server.auth_http_ssl.verify)
                                 : nullptr;
@@ -68,6 +70,7 @@ public:
                 return std::unexpected(std::move(services.error()));
             }
             parts_.for_auth_http.push_back(*services);
+            loading_.side = "";
         }
         make_acceptors(contexts);
         return {};

@@ -271,6 +271,26 @@ TEST_F(ContextsTest, TicketKeysThatAreWrittenAreLoaded)
     EXPECT_EQ(error(), "");
 }
 
+TEST_F(ContextsTest, AKeyThatStaysShutNamesTheDirectiveOfItsSide)
+{
+    const auto issued = issue({.names = "DNS:a"});
+    const config::SslPair pair{written(folder.write("cert", issued.certificate_pem()), 11),
+                               written(folder.write("key", issued.key_pem("sesame")), 12)};
+    MailServer& server = add({"a"});
+    use(server, "a", issued);
+    server.ssl.pairs.front().key = pair.key;
+    EXPECT_NE(error().find(" and \"ssl_password_file\" names none"), std::string::npos) << error();
+    use(server, "a", issued);
+    server.proxy_ssl_settings.pair = pair;
+    EXPECT_NE(error().find(" and \"proxy_ssl_password_file\" names none"), std::string::npos)
+        << error();
+    server.proxy_ssl_settings.pair = {};
+    server.auth = config::AuthHttp{.host = "service.test", .https = true};
+    server.auth_http_ssl.pair = pair;
+    EXPECT_NE(error().find(" and \"auth_http_ssl_password_file\" names none"), std::string::npos)
+        << error();
+}
+
 TEST_F(ContextsTest, ErrorsOfClientSidesAreToldToo)
 {
     add({"a"}).proxy_ssl_settings.trusted_certificate = written("/nowhere/ca.pem", 17);

@@ -20,6 +20,7 @@ struct Loading {
     std::string
         directory;  // of the main configuration file: what ssl_conf_command's files are below
     std::map<std::string, std::vector<Secret>> pass_phrases{};  // by file: a pipe is read only once
+    std::string_view side = "";  // what is loaded now: "", "proxy_" or "auth_http_", for messages
 
     void warn(const config::Location& where, std::string_view message);
 };

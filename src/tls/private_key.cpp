@@ -133,7 +133,8 @@ std::expected<KeyPtr, config::Error> from_store(const config::Written& key, cons
 }
 
 std::expected<KeyPtr, config::Error> from_pem(const config::Written& key, const Phrases& phrases,
-                                              const config::Written& password_file)
+                                              const config::Written& password_file,
+                                              std::string_view side)
 {
     const BioPtr in = open_pem(key.text);
     if (!in) {
@@ -163,7 +164,7 @@ std::expected<KeyPtr, config::Error> from_pem(const config::Written& key, const 
     const std::string hint =
         !is_phrase ? std::string()
         : password_file.text.empty()
-            ? std::string("it wants a pass phrase, and \"ssl_password_file\" names none: ")
+            ? fmt::format("it wants a pass phrase, and \"{}ssl_password_file\" names none: ", side)
             : fmt::format("no pass phrase in \"{}\" opens it: ", password_file.text);
     return failed(key, hint + "PEM_read_bio_PrivateKey() failed");
 }
@@ -184,7 +185,7 @@ std::expected<KeyPtr, config::Error> load_key(const config::Written& key,
     if (key.text.starts_with("store:")) {
         return from_store(key, **phrases);
     }
-    return from_pem(key, **phrases, password_file);
+    return from_pem(key, **phrases, password_file, loading.side);
 }
 
 BioPtr open_pem(const std::string& name)

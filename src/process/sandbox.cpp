@@ -56,16 +56,16 @@ std::expected<void, std::string> check_sandbox(const config::Settings& settings,
     if (missing.empty()) {
         return {};
     }
-    const std::string text =
-        fmt::format("{} {}", missing,
-                    seccomp_is_built_in() ? "is not to be had from this kernel"
-                                          : "is left out of a build with sanitizers");
+    // Who builds with sanitizers knows; what -t says stays the same.
+    const bool is_built_in = seccomp_is_built_in();
+    const std::string text = missing + (is_built_in ? " can't be had from this kernel"
+                                                    : " can't be had in a build with sanitizers");
     if (settings.sandbox_is_written) {
         return std::unexpected(fmt::format(
             "\"sandbox on\" is written, but {}; without the directive Postern takes what there is",
             text));
     }
-    report(LogLevel::warn, "sandbox: " + text);
+    report(is_built_in ? LogLevel::warn : LogLevel::notice, "sandbox: " + text);
     return {};
 }
 

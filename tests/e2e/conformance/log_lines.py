@@ -26,6 +26,8 @@ EQUAL = [
     (r'(, login: )"(?:[^"]|"(?=[^,]))*"', r"\1", "names are escaped here"),
     (r'(client login failed: |upstream sent \w+ \w+ \w*\s*\w*: ?|upstream sent invalid response: )".*?"(?= while|,|$)', r"\1",
      "texts are escaped here, and cut"),
+    (r'(client was rejected before greeting: )".*?"(?= while)', r"\1", "texts are escaped here"),
+    (r"(recv|send)\(\) failed \((104|32): [\w ]+\) while [\w/ ]+ upstream", "reset", "which call meets it is chance"),
     (r"(base64 encoding in AUTH LOGIN.*|invalid CRAM-MD5 hash.*), login: ", r"\1", "here a name counts when it is claimed"),
     (r"(recv|connect)\(\) (to \S+ )?failed \(111: Connection refused\) while (connecting to|reading response from) upstream",
      "refused", "NGINX meets it in the first read"),

@@ -11,6 +11,8 @@ OURS_ALONE = re.compile(r"upstream closed connection before login was complete|"
                         r"auth http server \S+ closed connection before its answer was complete|"
                         r"client sent \d+ bytes of plain text behind STARTTLS|"
                         r"invalid PROXY protocol version 2 header")
+# And lines that we have not: who ended a relayed session, and how, is in its last line.
+THEIRS_ALONE = re.compile(r"(recv|send)\(\) failed \(\d+: [\w ]+\) while proxying and ")
 
 # (what is replaced, with what, why)
 EQUAL = [
@@ -27,7 +29,6 @@ EQUAL = [
     (r'(client login failed: |upstream sent \w+ \w+ \w*\s*\w*: ?|upstream sent invalid response: )".*?"(?= while|,|$)', r"\1",
      "texts are escaped here, and cut"),
     (r'(client was rejected before greeting: )".*?"(?= while)', r"\1", "texts are escaped here"),
-    (r"(recv|send)\(\) failed \((104|32): [\w ]+\) while [\w/ ]+ upstream", "reset", "which call meets it is chance"),
     (r"(base64 encoding in AUTH LOGIN.*|invalid CRAM-MD5 hash.*), login: ", r"\1", "here a name counts when it is claimed"),
     (r"(recv|connect)\(\) (to \S+ )?failed \(111: Connection refused\) while (connecting to|reading response from) upstream",
      "refused", "NGINX meets it in the first read"),
@@ -48,7 +49,7 @@ def by_client(text):
         if connected := CONNECTED.match(message):
             address_of[number] = connected[1]
         address = address_of.get(number)
-        if address and not OURS_ALONE.match(message):
+        if address and not OURS_ALONE.match(message) and not THEIRS_ALONE.match(message):
             result.setdefault(address, []).append(f"[{level}] {equal(message, address)}")
     return result
 

@@ -203,6 +203,7 @@ public:
         std::fflush(nullptr);  // or the child would print it again
         child_ = forkpty(&screen_, nullptr, nullptr, nullptr);
         if (child_ == 0) {
+            ::signal(SIGINT, SIG_DFL);  // ignored where the tests run in the background
             std::string name = user;
             char* const arguments[] = {name.data()};
             _exit(passwd_command(arguments));

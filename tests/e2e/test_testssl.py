@@ -31,7 +31,17 @@ def test_default_settings_have_no_finding(server, pki, folder):
            f"ssl_certificate_key {pki.server.key_path};\n{blocks}", ports.values())
     keep = os.environ.get("TESTSSL_FOLDER", folder)
 
+    def results(name):
+        with open(f"{keep}/{name}.json") as file:
+            return json.load(file)
+
     def scan(name):
+        scan_once(name)
+        if any("connect problem" in one["finding"] for one in results(name)):
+            os.unlink(f"{keep}/{name}.json")  # openssl hung up while it was greeted: it has seen nothing
+            scan_once(name)
+
+    def scan_once(name):
         subprocess.run(["testssl", "--quiet", "--color", "0", "--warnings", "off", "-n", "none", "--add-ca", pki.authority.path,
                         "--jsonfile", f"{keep}/{name}.json", *CHECKS[name], *TARGETS[name], f"127.0.0.1:{ports[name]}"],
                        capture_output=True, timeout=300)
@@ -41,8 +51,7 @@ def test_default_settings_have_no_finding(server, pki, folder):
     for thread in threads:
         thread.join()
     for name in TARGETS:
-        with open(f"{keep}/{name}.json") as results:
-            findings = json.load(results)
+        findings = results(name)
         bad = [f"{one['severity']} {one['id']}: {one['finding']}" for one in findings
                if one["severity"] in WORSE_THAN_LOW and one["id"].split(" ")[0] not in ABOUT_THE_CERTIFICATE]
         assert bad == [], name

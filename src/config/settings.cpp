@@ -18,7 +18,7 @@ bool Ssl::operator==(const Ssl& other) const
                         ssl.prefer_server_ciphers, ssl.ecdh_curve, ssl.dhparam, ssl.session_cache,
                         ssl.session_timeout, ssl.session_tickets, ssl.session_ticket_keys,
                         ssl.verify_client, ssl.verify_depth, ssl.client_certificate,
-                        ssl.trusted_certificate, ssl.crl, ssl.conf_commands);
+                        ssl.trusted_certificate, ssl.crl, ssl.conf_commands, ssl.lean);
     };
     return members(*this) == members(other);
 }

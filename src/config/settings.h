@@ -194,6 +194,7 @@ struct Ssl {
     Written trusted_certificate;  // absolute path: trusted
     Written crl;                  // absolute path
     std::vector<SslCommand> conf_commands;
+    bool lean = false;
 
     // Do both say the same, wherever it stands?
     bool operator==(const Ssl& other) const;
@@ -214,6 +215,7 @@ struct ClientSsl {
     Written ciphers;
     bool session_reuse = true;
     std::vector<SslCommand> conf_commands;
+    bool lean = false;  // of mailbox servers' alone
 
     bool operator==(const ClientSsl&) const = default;
 };

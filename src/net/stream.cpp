@@ -143,6 +143,13 @@ Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(const tls::Clien
     co_return done;
 }
 
+void Stream::let_go_of_tls_objects()
+{
+    if (tls_) {
+        tls_->let_go();
+    }
+}
+
 Io Stream::read(std::span<char> space)
 {
     return tls_ ? tls_->read(space) : receive(space);

@@ -59,6 +59,9 @@ public:
     Task<std::expected<void, TlsFailure>> start_tls(const tls::ClientContext& context,
                                                     tls::ClientContext::Target target,
                                                     Deadline& deadline);
+    // When all is known of the peer that will ever be asked for: under TLS with "ssl_lean" most of
+    // the memory that a session costs is given back.
+    void let_go_of_tls_objects();
     // Null while it is plain.
     const tls::Connection* tls() const { return tls_.get(); }
 

@@ -92,6 +92,8 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
         log->debug("client connection closed");
         co_return;
     }
+    client->let_go_of_tls_objects();
+    mailbox->backend->let_go_of_tls_objects();
     auto relayed = relay::run(*client, *mailbox->backend, mailbox->idle_limit,
                               std::move(mailbox->from_client), std::move(mailbox->from_backend));
     net::spawn(relay_to_the_end(std::move(arrival.seat), std::move(client),

@@ -125,6 +125,9 @@ std::expected<std::unique_ptr<ClientContext>, config::Error> ClientContext::load
     if (!done) {
         return std::unexpected(std::move(done.error()));
     }
+    if (settings.lean) {
+        allow_lean(*context, settings.conf_commands, loading);
+    }
     if (settings.trusted_certificate.text.empty() && verifies == Verifies::maybe) {
         SSL_CTX_set_default_verify_paths(context);  // a system without any: nobody is trusted
         ERR_clear_error();

@@ -10,17 +10,12 @@
 #include <cstring>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/text.h"
+#include "tls/lean/channel.h"
 #include "tls/workspace.h"
 
 namespace postern::tls {
-
-namespace {
-
-// Reading less than this at once costs more calls than it saves memory.
-constexpr std::size_t kReceiveMin = 4096;
-
-}  // namespace
 
 // The ends of a connection that OpenSSL reads from and writes to.
 struct Bio {
@@ -105,6 +100,9 @@ Connection::Connection(SslPtr ssl, Transport& transport, Workspace& workspace)
 
 Connection::~Connection()
 {
+    if (!ssl_) {
+        return;
+    }
     // OpenSSL forgets a session whose connection ended without goodbyes; its keys are as good as
     // they were.
     SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -114,12 +112,26 @@ Connection::~Connection()
 void Connection::begin(std::size_t receive_max)
 {
     ERR_clear_error();
-    receive_max_ = std::clamp(receive_max, kReceiveMin, Workspace::kReceivedBytes);
+    receive_max_ = std::clamp(receive_max, Workspace::kReceivedMin, Workspace::kReceivedBytes);
     input_ = unread_;
 }
 
-// Sends what was sealed, and keeps what is left over.
 void Connection::end()
+{
+    keep_input();
+    send_answers();
+}
+
+void Connection::send_answers()
+{
+    if (!workspace_.sealed.empty()) {
+        send_sealed(workspace_.sealed);
+        workspace_.sealed.clear();
+    }
+}
+
+// What is left over of it.
+void Connection::keep_input()
 {
     if (input_.empty()) {
         unread_ = std::string();  // gives the memory back, as clear() would not
@@ -129,11 +141,11 @@ void Connection::end()
         unread_ = input_;
     }
     input_ = {};
-    std::string& sealed = workspace_.sealed;
-    if (sealed.empty()) {
-        return;
-    }
-    std::string_view rest = sealed;
+}
+
+// Sends that, and keeps what can't be sent yet.
+void Connection::send_sealed(std::string_view rest)
+{
     while (unsent_.empty() && !rest.empty()) {
         const Io io = transport_.send(rest);
         if (io.status == Io::Status::would_block) {
@@ -151,12 +163,14 @@ void Connection::end()
         unsent_ = std::string();
         ended_ = {.status = Io::Status::failed, .error = ENOBUFS};
     }
-    sealed.clear();
 }
 
 Io Connection::handshake()
 {
-    begin(kReceiveMin);
+    if (lean_) {
+        return {};
+    }
+    begin(Workspace::kReceivedMin);
     const int result = SSL_do_handshake(ssl_.get());
     const Io io = result == 1 ? Io{} : failure(result, "SSL_do_handshake");
     end();
@@ -165,6 +179,9 @@ Io Connection::handshake()
 
 Io Connection::read(std::span<char> space)
 {
+    if (lean_) {
+        return read_lean(space);
+    }
     begin(space.size());
     Io io;
     while (io.bytes < space.size()) {
@@ -181,6 +198,9 @@ Io Connection::read(std::span<char> space)
         io.bytes += bytes;
     }
     end();
+    if (lets_go_) {
+        become_lean();
+    }
     return io;
 }
 
@@ -194,9 +214,12 @@ Io Connection::write(std::string_view bytes)
     if (ended_.status == Io::Status::failed) {
         return ended_;
     }
-    begin(kReceiveMin);
-    Io io;
     bytes = bytes.substr(0, kWriteMax);
+    if (lean_) {
+        return write_lean(bytes);
+    }
+    begin(Workspace::kReceivedMin);
+    Io io;
     while (!bytes.empty()) {
         std::size_t taken = 0;
         const int result = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &taken);
@@ -239,8 +262,15 @@ Io Connection::flush()
 
 void Connection::close()
 {
+    if (lean_) {
+        if (ended_.status != Io::Status::failed) {
+            lean_->close(workspace_.sealed);
+            send_answers();
+        }
+        return;
+    }
     if (SSL_is_init_finished(ssl_.get()) && ended_.status != Io::Status::failed && error_.empty()) {
-        begin(kReceiveMin);
+        begin(Workspace::kReceivedMin);
         SSL_shutdown(ssl_.get());
         end();
     }
@@ -268,22 +298,26 @@ Io Connection::failure(int result, std::string_view what)
 
 void Connection::forget_session() const
 {
+    POSTERN_ASSERT(ssl_ != nullptr);
     SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl_.get()), SSL_get0_session(ssl_.get()));
 }
 
 std::string_view Connection::protocol() const
 {
-    return SSL_get_version(ssl_.get());
+    return lean_ ? "TLSv1.3" : SSL_get_version(ssl_.get());
 }
 
 std::string_view Connection::cipher() const
 {
-    return SSL_get_cipher_name(ssl_.get());
+    return lean_ ? lean_->facts().name : SSL_get_cipher_name(ssl_.get());
 }
 
 std::string Connection::description() const
 {
     std::string text = fmt::format("{}, {}", protocol(), cipher());
+    if (lean_) {
+        return text;
+    }
     if (SSL_session_reused(ssl_.get()) != 0) {
         text += ", resumed";
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,10 @@
 namespace postern::tls {
 
 struct Workspace;
+
+namespace lean {
+class Channel;
+}
 
 // What a connection talks through: a socket, without waiting.
 class Transport
@@ -61,13 +66,21 @@ public:
     // Seals the last words, "close_notify" (RFC 8446 section 6.1).
     void close();
 
-    // So that the session is not resumed from a cache: its peer is not welcome.
+    // Where lean::watch was told so: lets go of OpenSSL's objects, most of a connection's memory,
+    // and goes on with its keys alone; as soon as OpenSSL holds nothing of what was received. To be
+    // called when all is known of the peer that will ever be asked for.
+    void let_go();
+    bool is_lean() const { return lean_ != nullptr; }
+
+    // So that the session is not resumed from a cache: its peer is not welcome. Not after `let_go`.
     void forget_session() const;
 
+    // Null once `let_go` has done so.
     ssl_st* ssl() const { return ssl_.get(); }
     std::string_view protocol() const;  // "TLSv1.3"
     std::string_view cipher() const;    // "TLS_AES_256_GCM_SHA384"
-    // For logs: `TLSv1.3, TLS_AES_256_GCM_SHA384, resumed, name "mail.example"`.
+    // For logs: `TLSv1.3, TLS_AES_256_GCM_SHA384, resumed, name "mail.example"`; the first two
+    // after `let_go`.
     std::string description() const;
 
 private:
@@ -75,9 +88,19 @@ private:
 
     void begin(std::size_t receive_max);
     void end();
+    void keep_input();
+    void send_answers();
+    void send_sealed(std::string_view sealed);
     Io failure(int result, std::string_view what);
 
+    void become_lean();
+    Io read_lean(std::span<char> space);
+    Io write_lean(std::string_view bytes);
+    Io receive_more(std::size_t receive_max);
+    Io lean_failure(std::string_view what);
+
     SslPtr ssl_;
+    std::unique_ptr<lean::Channel> lean_;  // instead
     Transport& transport_;
     Workspace& workspace_;
     std::string unread_;  // received, not opened
@@ -86,6 +109,7 @@ private:
     std::string_view input_;  // of unread_, during a call
     std::size_t receive_max_ = 0;
     Io ended_;  // what the transport said last, once it is at its end
+    bool lets_go_ = false;
 };
 
 }  // namespace postern::tls

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "tls/lean/witness.h"
 #include "tls/private_key.h"
 
 namespace postern::tls {
@@ -277,6 +278,20 @@ bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands
         return conf.names_path(command) || conf.run(command, "");
     };
     return std::ranges::all_of(commands, applies) && SSL_CONF_CTX_finish(conf.get()) == 1;
+}
+
+void allow_lean(ssl_ctx_st& context, const std::vector<config::SslCommand>& commands,
+                Loading& loading)
+{
+    const auto pads = std::ranges::find_if(commands, [](const config::SslCommand& command) {
+        return iequals(command.name, "RecordPadding");
+    });
+    if (pads == commands.end()) {
+        lean::watch(context);
+    } else {
+        loading.warn(pads->value.where,
+                     "\"ssl_lean\" does nothing where records are padded (\"RecordPadding\")");
+    }
 }
 
 bool is_for(const ssl_ctx_st& context, std::string_view name)

@@ -47,6 +47,11 @@ config::Checked apply_commands(ssl_ctx_st& context, const std::vector<config::Ss
 // those that name files, which nobody may be allowed to read by now. False if OpenSSL won't.
 bool apply_commands(ssl_st& ssl, const std::vector<config::SslCommand>& commands);
 
+// "ssl_lean on": connections of this context may let go of OpenSSL's objects. None do where records
+// are to be padded, which is warned of.
+void allow_lean(ssl_ctx_st& context, const std::vector<config::SslCommand>& commands,
+                Loading& loading);
+
 // The leaf of a certificate's chain is for this name ("*.DOMAIN" too).
 bool is_for(const ssl_ctx_st& context, std::string_view name);
 

@@ -216,6 +216,9 @@ config::Checked ServerContext::configure(Loading& loading)
         !done) {
         return done;
     }
+    if (settings_.lean) {
+        allow_lean(*context, settings_.conf_commands, loading);
+    }
     ciphersuites_ = ciphersuites_of(context);
     Acceptor::prepare(context);
     keep_sessions();

@@ -79,6 +79,14 @@ Outcome verify_client(Entry& entry)
     return choice<kVerifyClient, kSsl, &Ssl::verify_client>(entry);
 }
 
+// On both sides of a session.
+Outcome lean(Entry& entry)
+{
+    const Outcome done = flag<kSsl, &Ssl::lean>(entry);
+    entry.field(&MailServer::proxy_ssl_settings, &ClientSsl::lean) = entry.field(kSsl, &Ssl::lean);
+    return done;
+}
+
 constexpr Directive kDirectives[] = {
     {.name = "starttls",
      .where = kMail | kServer,
@@ -238,6 +246,16 @@ constexpr Directive kDirectives[] = {
      .default_text = "none",
      .doc = "A command of OpenSSL's configuration files (SSL_CONF_cmd), after all other settings.",
      .again = Again::adds},
+    {.name = "ssl_lean",
+     .where = kMail | kServer,
+     .args = {1, 1},
+     .set = lean,
+     .initial = "off",
+     .syntax = "on | off",
+     .doc = "Whether a session under TLS 1.3, once its client is logged in, keeps its keys alone "
+            "and lets go of OpenSSL's objects, which are most of what it costs in memory; to "
+            "clients and to mailbox servers. Older versions stay as they are.",
+     .since = Since::postern},
 };
 
 }  // namespace

@@ -29,6 +29,7 @@ TEST_F(SslTest, Defaults)
     EXPECT_EQ(ssl.trusted_certificate, Written{});
     EXPECT_EQ(ssl.crl, Written{});
     EXPECT_TRUE(ssl.conf_commands.empty());
+    EXPECT_FALSE(ssl.lean);
     EXPECT_FALSE(read.auth_http_pass_client_cert);
     EXPECT_TRUE(warnings_.empty());
 }
@@ -140,6 +141,14 @@ TEST_F(SslTest, FlagsNumbersAndWords)
     EXPECT_EQ(server_error("ssl_session_tickets maybe;"),
               "invalid value \"maybe\" in \"ssl_session_tickets\" directive, it must be \"on\" or "
               "\"off\"");
+    for (const std::string word : {"on", "OFF"}) {
+        const MailServer read = server("ssl_lean " + word + ";", "ssl_lean on;");
+        EXPECT_EQ(read.ssl.lean, word == "on");
+        EXPECT_EQ(read.proxy_ssl_settings.lean, word == "on");
+        EXPECT_FALSE(read.auth_http_ssl.lean);
+    }
+    EXPECT_EQ(server_error("ssl_lean 1;"),
+              "invalid value \"1\" in \"ssl_lean\" directive, it must be \"on\" or \"off\"");
     EXPECT_EQ(server("ssl_verify_depth 0;").ssl.verify_depth, 0u);
     EXPECT_EQ(server("ssl_verify_depth 100;").ssl.verify_depth, 100u);
     EXPECT_EQ(server("ssl_verify_depth 4000000000;").ssl.verify_depth, 100u);
@@ -167,7 +176,7 @@ TEST_F(SslTest, ScalarsMayComeOnceInABlock)
           "ssl_ecdh_curve a", "ssl_ciphers a", "ssl_prefer_server_ciphers on",
           "ssl_session_timeout 5", "ssl_session_tickets on", "ssl_verify_client off",
           "ssl_verify_depth 1", "ssl_client_certificate a", "ssl_trusted_certificate a",
-          "ssl_crl a", "starttls off", "auth_http_pass_client_cert on"}) {
+          "ssl_crl a", "ssl_lean on", "starttls off", "auth_http_pass_client_cert on"}) {
         const std::string name = directive.substr(0, directive.find(' '));
         EXPECT_EQ(error(mail(directive + ";\n" + directive + ";")),
                   "\"" + name + "\" directive is duplicate in t.conf:6");

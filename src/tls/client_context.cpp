@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "tls/connection.h"
+#include "tls/key_schedule.h"
 
 namespace postern::tls {
 
@@ -89,7 +90,7 @@ bool is_address(const std::string& name)
 ClientContext::ClientContext(const config::ClientSsl& settings, Verifies verifies)
     : settings_(settings),
       verifies_(verifies),
-      context_(SSL_CTX_new(TLS_client_method())),
+      context_(new_context(TLS_client_method())),
       sessions_(std::make_unique<Sessions>())
 {
 }

@@ -143,9 +143,16 @@ void Connection::keep_input()
     input_ = {};
 }
 
-// Sends that, and keeps what can't be sent yet.
+// Sends that, behind what was held, and keeps what can't be sent yet.
 void Connection::send_sealed(std::string_view rest)
 {
+    std::string together;
+    if (is_held_) {
+        together = std::exchange(unsent_, std::string());
+        is_held_ = false;
+        together += rest;
+        rest = together;
+    }
     while (unsent_.empty() && !rest.empty()) {
         const Io io = transport_.send(rest);
         if (io.status == Io::Status::would_block) {
@@ -173,8 +180,24 @@ Io Connection::handshake()
     begin(Workspace::kReceivedMin);
     const int result = SSL_do_handshake(ssl_.get());
     const Io io = result == 1 ? Io{} : failure(result, "SSL_do_handshake");
+    if (result == 1) {
+        hold_tickets();
+    }
     end();
     return io;
+}
+
+// A server of TLS 1.3 is done with its peer's last word, and has only tickets to send then (RFC
+// 8446 section 4.6.1). Alone they would cost each connection a segment, and its peer a wake-up.
+void Connection::hold_tickets()
+{
+    std::string& sealed = workspace_.sealed;
+    if (SSL_is_server(ssl_.get()) == 1 && SSL_version(ssl_.get()) >= TLS1_3_VERSION &&
+        unsent_.empty() && !sealed.empty()) {
+        unsent_ = sealed;
+        sealed.clear();
+        is_held_ = true;
+    }
 }
 
 Io Connection::read(std::span<char> space)

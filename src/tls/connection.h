@@ -52,7 +52,8 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     // Takes the handshake further; done when it is over. If it fails, the peer has been sent its
-    // alert, and `error` says why: "SSL_do_handshake() failed (SSL: ...)".
+    // alert, and `error` says why: "SSL_do_handshake() failed (SSL: ...)". A server's tickets,
+    // which nobody waits for, go out together with what is sealed next.
     Io handshake();
     const std::string& error() const { return error_; }
 
@@ -62,7 +63,7 @@ public:
     // before `flush` has sent it.
     Io write(std::string_view bytes);
     Io flush();
-    bool flushed() const { return unsent_.empty(); }
+    bool flushed() const { return unsent_.empty() || is_held_; }
     // Seals the last words, "close_notify" (RFC 8446 section 6.1).
     void close();
 
@@ -91,6 +92,7 @@ private:
     void keep_input();
     void send_answers();
     void send_sealed(std::string_view sealed);
+    void hold_tickets();
     Io failure(int result, std::string_view what);
 
     void become_lean();
@@ -110,6 +112,7 @@ private:
     std::size_t receive_max_ = 0;
     Io ended_;  // what the transport said last, once it is at its end
     bool lets_go_ = false;
+    bool is_held_ = false;  // what is unsent, until something else is sealed
 };
 
 }  // namespace postern::tls

@@ -68,6 +68,32 @@ TEST_F(ConnectionTest, OneReceiveTakesAllRecordsAndOneSendBringsThem)
     EXPECT_EQ(pair->server_wire.receives, receives + 2);  // the second finds nothing
 }
 
+TEST_F(ConnectionTest, TicketsGoOutWithTheFirstWords)
+{
+    auto pair = make_pair();
+    EXPECT_TRUE(pair->shake_hands());
+    const unsigned sends = pair->server_wire.sends;
+    EXPECT_EQ(Pair::read(pair->client), "");
+    EXPECT_TRUE(pair->client_wire.arrived.empty());
+    EXPECT_TRUE(pair->server.flushed());
+    pair->server.write("* OK");
+    EXPECT_EQ(pair->server_wire.sends, sends + 1);
+    const std::size_t greeting = 4 + 22;  // with its header, type and tag
+    EXPECT_GT(pair->client_wire.arrived.size(), greeting + 100);
+    EXPECT_EQ(Pair::read(pair->client), "* OK");
+    EXPECT_EQ(SSL_SESSION_is_resumable(SSL_get0_session(pair->client.ssl())), 1);
+}
+
+TEST_F(ConnectionTest, TicketsGoOutBeforeTheEndToo)
+{
+    auto pair = make_pair();
+    EXPECT_TRUE(pair->shake_hands());
+    pair->server.close();
+    EXPECT_EQ(pair->client.read(std::span<char>(pair->workspace.received.get(), 100)).status,
+              Status::closed);
+    EXPECT_EQ(SSL_SESSION_is_resumable(SSL_get0_session(pair->client.ssl())), 1);
+}
+
 TEST_F(ConnectionTest, AWriteTakesNoMoreThanItsShare)
 {
     auto pair = connected();

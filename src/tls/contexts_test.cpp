@@ -245,6 +245,7 @@ TEST_F(ContextsTest, AReloadKeepsTicketsAndTheZonesOfTheSameSize)
         SSL_set_connect_state(client.get());
         Pair pair(contexts.acceptor(address(993))->accept(), std::move(client));
         EXPECT_TRUE(pair.shake_hands());
+        pair.server.write("* OK\r\n");
         Pair::read(pair.client);
         return SSL_session_reused(pair.client.ssl()) == 1;
     };

@@ -10,6 +10,7 @@
 
 #include "tls/acceptor.h"
 #include "tls/connection.h"
+#include "tls/key_schedule.h"
 
 namespace postern::tls {
 
@@ -173,7 +174,7 @@ private:
 }  // namespace
 
 ServerContext::ServerContext(const config::Ssl& settings, Shared shared)
-    : settings_(settings), shared_(std::move(shared)), context_(SSL_CTX_new(TLS_server_method()))
+    : settings_(settings), shared_(std::move(shared)), context_(new_context(TLS_server_method()))
 {
 }
 
@@ -325,8 +326,12 @@ void ServerContext::keep_sessions()
         if (cache.own != Own::builtin && cache.zone.empty()) {
             SSL_CTX_set_num_tickets(context, 0);  // TLS 1.3: nobody could come back with them
         }
-    } else if (shared_.ticket_keys) {
-        shared_.ticket_keys->attach(*context);
+    } else {
+        // OpenSSL would send two. Whoever opens several connections at once gets one on each.
+        SSL_CTX_set_num_tickets(context, 1);
+        if (shared_.ticket_keys) {
+            shared_.ticket_keys->attach(*context);
+        }
     }
 }
 

@@ -118,6 +118,7 @@ public:
         if (!pair->shake_hands()) {
             return false;
         }
+        pair->server.write("* OK\r\n");
         Pair::read(pair->client);
         return true;
     }

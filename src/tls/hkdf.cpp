@@ -1,0 +1,142 @@
+#include "tls/hkdf.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace postern::tls {
+
+namespace {
+
+struct FreeContext {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+// A context costs more than the hash of a few bytes: each thread keeps one a hash function.
+EVP_MD_CTX* context_of(const EVP_MD* hash)
+{
+    struct Kept {
+        const EVP_MD* hash = nullptr;
+        std::unique_ptr<EVP_MD_CTX, FreeContext> context;
+    };
+    thread_local std::array<Kept, 2> kept;
+    for (Kept& one : kept) {
+        if (one.hash == nullptr) {
+            one.hash = hash;
+            one.context.reset(EVP_MD_CTX_new());
+        }
+        if (one.hash == hash) {
+            return one.context.get();
+        }
+    }
+    kept.back() = {hash, nullptr};
+    kept.back().context.reset(EVP_MD_CTX_new());
+    return kept.back().context.get();
+}
+
+// A secret on the stack, wiped when it goes.
+template <std::size_t kBytes>
+struct Wiped : std::array<unsigned char, kBytes> {
+    Wiped() = default;
+    Wiped(const Wiped&) = delete;
+    Wiped& operator=(const Wiped&) = delete;
+    ~Wiped() { OPENSSL_cleanse(this->data(), kBytes); }
+};
+
+constexpr std::size_t kBlockMax = 128;  // SHA-384's
+
+bool digest(EVP_MD_CTX* context, const EVP_MD* hash, Octets pad,
+            std::initializer_list<Octets> parts, unsigned char* out)
+{
+    bool good = EVP_DigestInit_ex2(context, hash, nullptr) == 1 &&
+                EVP_DigestUpdate(context, pad.data(), pad.size()) == 1;
+    for (const Octets part : parts) {
+        good = good && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+    }
+    return good && EVP_DigestFinal_ex(context, out, nullptr) == 1;
+}
+
+}  // namespace
+
+const evp_md_st* hash_of_suite(std::string_view name)
+{
+    static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    static const EVP_MD* const sha384 = EVP_MD_fetch(nullptr, "SHA384", nullptr);
+    const auto is = [name](std::string_view known) { return name == known; };
+    if (is("SHA256") || is("SHA2-256") || is("SHA-256")) {
+        return sha256;
+    }
+    return is("SHA384") || is("SHA2-384") || is("SHA-384") ? sha384 : nullptr;
+}
+
+std::size_t hash_bytes(const evp_md_st* hash)
+{
+    return static_cast<std::size_t>(EVP_MD_get_size(hash));
+}
+
+bool hmac(const evp_md_st* hash, Octets key, std::initializer_list<Octets> parts,
+          unsigned char* out)
+{
+    const std::size_t block = static_cast<std::size_t>(EVP_MD_get_block_size(hash));
+    EVP_MD_CTX* const context = context_of(hash);
+    if (context == nullptr || block > kBlockMax) {
+        return false;
+    }
+    Wiped<EVP_MAX_MD_SIZE> inner;
+    if (key.size() > block) {
+        if (!digest(context, hash, {}, {key}, inner.data())) {
+            return false;
+        }
+        key = {inner.data(), hash_bytes(hash)};
+    }
+    Wiped<kBlockMax> pad;
+    const std::span<unsigned char> used(pad.data(), block);
+    const auto fill = [&](unsigned char with) {
+        std::ranges::transform(key, used.begin(), [with](auto octet) { return octet ^ with; });
+        std::ranges::fill(used.subspan(key.size()), with);
+    };
+    fill(0x36);
+    Wiped<kBlockMax> outer_pad;
+    std::ranges::transform(used, outer_pad.begin(), [](auto octet) { return octet ^ 0x36 ^ 0x5c; });
+    return digest(context, hash, used, parts, inner.data()) &&
+           digest(context, hash, {outer_pad.data(), block}, {{inner.data(), hash_bytes(hash)}},
+                  out);
+}
+
+bool hkdf_extract(const evp_md_st* hash, Octets salt, Octets secret, unsigned char* out)
+{
+    return hmac(hash, salt, {secret}, out);
+}
+
+bool hkdf_expand_label(const evp_md_st* hash, Octets secret, Octets prefix, Octets label,
+                       Octets context, std::span<unsigned char> out)
+{
+    const std::size_t size = hash_bytes(hash);
+    const std::size_t label_bytes = prefix.size() + label.size();
+    if (label_bytes > 255 || context.size() > 255 || out.size() > 255 * size) {
+        return false;
+    }
+    const std::array<unsigned char, 3> head{static_cast<unsigned char>(out.size() >> 8),
+                                            static_cast<unsigned char>(out.size()),
+                                            static_cast<unsigned char>(label_bytes)};
+    const auto context_bytes = static_cast<unsigned char>(context.size());
+    Wiped<EVP_MAX_MD_SIZE> block;
+    Octets previous;
+    for (unsigned char number = 1; !out.empty(); ++number) {
+        if (!hmac(hash, secret,
+                  {previous, head, prefix, label, {&context_bytes, 1}, context, {&number, 1}},
+                  block.data())) {
+            return false;
+        }
+        previous = {block.data(), size};
+        const std::size_t taken = std::min(size, out.size());
+        std::copy_n(block.data(), taken, out.data());
+        out = out.subspan(taken);
+    }
+    return true;
+}
+
+}  // namespace postern::tls

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "tls/openssl.h"
+
+struct ssl_method_st;
+
+namespace postern::tls {
+
+// A new context, TLS_server_method()'s or TLS_client_method()'s, that derives the keys of TLS 1.3
+// (RFC 8446 section 7.1) with a "TLS13-KDF" of ours. A handshake derives some twenty keys, and for
+// each of them OpenSSL 3.0 looks up the hash function, and makes and frees several objects, which
+// costs more than the hashing. All else, and all arithmetic, is OpenSSL's; so is the derivation
+// where the system's configuration demands more of an implementation ("fips=yes"). Null if OpenSSL
+// fails.
+SslContextPtr new_context(const ssl_method_st* method);
+
+}  // namespace postern::tls

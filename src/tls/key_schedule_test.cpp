@@ -1,0 +1,194 @@
+#include "tls/key_schedule.h"
+
+#include <gtest/gtest.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tls/hkdf.h"
+
+namespace postern::tls {
+
+namespace {
+
+struct FreeDerivation {
+    void operator()(EVP_KDF* derivation) const { EVP_KDF_free(derivation); }
+    void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
+};
+
+// The inputs of "TLS13-KDF", as libssl gives them.
+struct Step {
+    std::string hash = "SHA256";
+    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+    std::optional<std::string> key;
+    std::optional<std::string> salt;
+    std::string prefix = "tls13 ";
+    std::string label;
+    std::optional<std::string> data;
+    std::size_t bytes = 32;
+    bool in_two_calls = false;
+};
+
+// Nothing if the derivation is refused.
+std::optional<std::string> derive(const char* whose, Step step)
+{
+    const std::unique_ptr<EVP_KDF, FreeDerivation> kind(EVP_KDF_fetch(nullptr, "TLS13-KDF", whose));
+    EXPECT_NE(kind, nullptr) << whose;
+    const std::unique_ptr<EVP_KDF_CTX, FreeDerivation> context(EVP_KDF_CTX_new(kind.get()));
+    std::vector<OSSL_PARAM> parameters{
+        OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &step.mode),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, step.hash.data(), 0)};
+    const auto add = [&](const char* name, std::string& octets) {
+        parameters.push_back(OSSL_PARAM_construct_octet_string(name, octets.data(), octets.size()));
+    };
+    if (step.key) {
+        add(OSSL_KDF_PARAM_KEY, *step.key);
+    }
+    if (step.salt) {
+        add(OSSL_KDF_PARAM_SALT, *step.salt);
+    }
+    add(OSSL_KDF_PARAM_PREFIX, step.prefix);
+    add(OSSL_KDF_PARAM_LABEL, step.label);
+    if (step.data) {
+        add(OSSL_KDF_PARAM_DATA, *step.data);
+    }
+    parameters.push_back(OSSL_PARAM_construct_end());
+    if (step.in_two_calls && EVP_KDF_CTX_set_params(context.get(), parameters.data()) != 1) {
+        return std::nullopt;
+    }
+    std::string out(step.bytes, '\0');
+    const int done = EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(out.data()),
+                                    out.size(), step.in_two_calls ? nullptr : parameters.data());
+    return done == 1 ? std::optional(out) : std::nullopt;
+}
+
+constexpr const char* kOurs = "provider=postern";
+constexpr const char* kOpenssls = "provider=default";
+
+std::string from_hex(std::string_view text)
+{
+    std::string octets;
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+        octets += static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16));
+    }
+    return octets;
+}
+
+class KeySchedule : public testing::Test
+{
+protected:
+    SslContextPtr context_ = new_context(TLS_server_method());
+};
+
+}  // namespace
+
+TEST_F(KeySchedule, IsUsedByNewContexts)
+{
+    ASSERT_NE(context_, nullptr);
+    const std::unique_ptr<EVP_KDF, FreeDerivation> preferred(
+        EVP_KDF_fetch(nullptr, "TLS13-KDF", "?provider=postern"));
+    EXPECT_STREQ(EVP_KDF_get0_description(preferred.get()), "key schedule of TLS 1.3");
+    const std::unique_ptr<EVP_KDF, FreeDerivation> usual(
+        EVP_KDF_fetch(nullptr, "HKDF", "?provider=postern"));
+    EXPECT_NE(usual, nullptr);  // the rest is OpenSSL's
+}
+
+// RFC 8448 section 3, "Simple 1-RTT Handshake".
+TEST_F(KeySchedule, DerivesWhatTheStandardSays)
+{
+    const std::string early =
+        from_hex("33ad0a1c607ec03b09e6cd9893680ce210adf300aa1f2660e1b22e10f170f92a");
+    const std::string shared =
+        from_hex("8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d");
+    EXPECT_EQ(derive(kOurs, {.mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY, .label = "derived"}), early);
+    EXPECT_EQ(derive(kOurs, {.mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY,
+                             .key = shared,
+                             .salt = early,
+                             .label = "derived"}),
+              from_hex("1dc826e93606aa6fdc0aadc12f741b01046aa6b99f691ed221a9f0ca043fbeac"));
+    const std::string nothing =
+        from_hex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    EXPECT_EQ(derive(kOurs, {.key = early, .label = "derived", .data = nothing}),
+              from_hex("6f2615a108c702c5678f54fc9dbab69716c076189c48250cebeac3576c3611ba"));
+}
+
+TEST_F(KeySchedule, DerivesWhatOpensslDerives)
+{
+    std::mt19937 random(5);
+    const auto octets = [&](std::size_t size) {
+        std::string made(size, '\0');
+        for (char& octet : made) {
+            octet = static_cast<char>(random());
+        }
+        return made;
+    };
+    for (int i = 0; i < 2000; ++i) {
+        const bool is_long = random() % 2 == 0;
+        const std::size_t size = is_long ? 48 : 32;
+        Step step{.hash = is_long ? "SHA384" : "SHA256", .label = octets(random() % 20)};
+        step.in_two_calls = random() % 4 == 0;
+        if (random() % 2 == 0) {
+            step.key = octets(random() % 3 == 0 ? 1 + random() % 200 : size);
+            step.data = octets(random() % 2 == 0 ? size : random() % 64);
+            step.bytes = 1 + random() % 150;
+        } else {
+            step.mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY;
+            step.bytes = size;
+            step.label = "derived";
+            if (random() % 4 != 0) {
+                step.salt = octets(size);
+            }
+            if (random() % 4 != 0) {
+                step.key = octets(1 + random() % 133);
+            }
+        }
+        const auto ours = derive(kOurs, step);
+        ASSERT_TRUE(ours) << i;
+        EXPECT_EQ(ours, derive(kOpenssls, step)) << i;
+    }
+}
+
+TEST_F(KeySchedule, RefusesWhatCannotBeDerived)
+{
+    const std::string key(32, 'k');
+    EXPECT_TRUE(derive(kOurs, {.key = key, .label = std::string(249, 'l')}));
+    EXPECT_FALSE(derive(kOurs, {.key = key, .label = std::string(250, 'l')}));
+    EXPECT_FALSE(derive(kOurs, {.key = key, .label = "key", .data = std::string(256, 'd')}));
+    EXPECT_FALSE(derive(kOurs, {.label = "key"}));  // of what?
+    EXPECT_FALSE(derive(kOurs, {.hash = "SHA1", .key = key, .label = "key"}));
+    EXPECT_FALSE(derive(kOurs, {.mode = EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, .key = key}));
+    EXPECT_FALSE(derive(
+        kOurs, {.mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY, .key = key, .label = "", .bytes = 31}));
+    EXPECT_FALSE(derive(kOurs, {.key = key, .label = "key", .bytes = 255 * 32 + 1}));
+}
+
+// RFC 4231 section 4.2 to 4.4 and 4.7 (a key longer than a block).
+TEST(Hmac, MatchesTheStandard)
+{
+    const auto of = [](const std::string& key, const std::string& data) {
+        std::string out(32, '\0');
+        const auto as_octets = [](const std::string& text) {
+            return Octets(reinterpret_cast<const unsigned char*>(text.data()), text.size());
+        };
+        EXPECT_TRUE(hmac(hash_of_suite("SHA256"), as_octets(key), {as_octets(data)},
+                         reinterpret_cast<unsigned char*>(out.data())));
+        return out;
+    };
+    EXPECT_EQ(of(std::string(20, '\x0b'), "Hi There"),
+              from_hex("b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"));
+    EXPECT_EQ(of("Jefe", "what do ya want for nothing?"),
+              from_hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+    EXPECT_EQ(
+        of(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"),
+        from_hex("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"));
+}
+
+}  // namespace postern::tls

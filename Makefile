@@ -5,7 +5,7 @@ BUILD := build/release
 CMAKE_ARGUMENTS :=
 -include Makefile.local# written by ./configure
 
-.PHONY: all run test test-asan lint format install deb clean help
+.PHONY: all run test test-asan bench lint format install deb clean help
 
 all: ## build build/release/postern
 	@scripts/install-dependencies --build
@@ -23,6 +23,12 @@ test: ## install what is missing, build with both compilers, run every test
 test-asan: ## the unit tests and the end-to-end tests with address and undefined-behaviour sanitizers
 	@scripts/install-dependencies --test
 	@exec scripts/test --asan
+
+bench: ## measure Postern beside NGINX, HAProxy, Dovecot and Perdition: 25 minutes; QUICK=1: 3 minutes
+	@scripts/install-dependencies --bench
+	@cmake --preset release $(CMAKE_ARGUMENTS) > /dev/null
+	@cmake --build $(BUILD) --target postern postern_bench -j $(JOBS)
+	@exec bench/run $(if $(QUICK),--quick)
 
 lint: ## the rules that a program can check
 	@scripts/install-dependencies --test

@@ -1,13 +1,45 @@
 #include "log/session_log.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/text.h"
 
 namespace postern::log {
 
-SessionLog::SessionLog(Logger logger, std::uint64_t number, std::string client,
+SessionLog::SessionLog(Logger logger, std::uint64_t number, std::string_view client,
                        std::string_view server)
-    : logger_(std::move(logger)), number_(number), client_(std::move(client)), server_(server)
+    : logger_(std::move(logger)), number_(number), server_(server)
 {
+    set_client(client);
+}
+
+std::string_view SessionLog::name(Name which) const
+{
+    if (!names_) {
+        return {};
+    }
+    std::string_view text(names_.get());
+    for (auto skipped = Name::client; skipped != which;
+         skipped = static_cast<Name>(static_cast<unsigned char>(skipped) + 1)) {
+        text = text.data() + text.size() + 1;
+    }
+    return text;
+}
+
+void SessionLog::set_name(Name which, std::string_view text)
+{
+    std::array<std::string_view, 3> all{name(Name::client), name(Name::login),
+                                        name(Name::upstream)};
+    all[static_cast<std::size_t>(which)] = text;
+    auto block = std::make_unique_for_overwrite<char[]>(all[0].size() + all[1].size() +
+                                                        all[2].size() + all.size());
+    char* end = block.get();
+    for (const std::string_view one : all) {
+        end = std::ranges::copy(one, end).out;
+        *end++ = '\0';
+    }
+    names_ = std::move(block);
 }
 
 void SessionLog::set_logger(Logger logger)
@@ -23,12 +55,12 @@ void SessionLog::log_everything()
 
 void SessionLog::set_login(std::string_view login)
 {
-    login_ = login.empty() ? std::string() : escape_for_log(login, 256);
+    set_name(Name::login, escape_for_log(login, 256));
 }
 
 void SessionLog::set_upstream(std::string_view upstream)
 {
-    upstream_ = escape_for_log(upstream, 256);
+    set_name(Name::upstream, escape_for_log(upstream, 256));
 }
 
 void SessionLog::write(LogLevel level, std::string_view message) const
@@ -53,17 +85,21 @@ void SessionLog::write_plain(LogLevel level, std::string_view message) const
 
 std::string SessionLog::suffix() const
 {
-    std::string text = ", client: " + client_;
+    std::string text = ", client: ";
+    text += name(Name::client);
     if (using_starttls_) {
         text += " using starttls";
     }
     text += ", server: ";
     text += server_;
-    if (!login_.empty()) {
-        text += ", login: \"" + login_ + '"';
+    if (const std::string_view login = name(Name::login); !login.empty()) {
+        text += ", login: \"";
+        text += login;
+        text += '"';
     }
-    if (!upstream_.empty()) {
-        text += ", upstream: " + upstream_;
+    if (const std::string_view upstream = name(Name::upstream); !upstream.empty()) {
+        text += ", upstream: ";
+        text += upstream;
     }
     return text;
 }

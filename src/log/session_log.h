@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,8 @@ class SessionLog
 public:
     // `number` is the connection's, shown as "*N"; `client` and `server` are addresses as text;
     // the latter must outlive this.
-    SessionLog(Logger logger, std::uint64_t number, std::string client, std::string_view server);
+    SessionLog(Logger logger, std::uint64_t number, std::string_view client,
+               std::string_view server);
 
     // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for
     // none.
@@ -26,7 +28,7 @@ public:
         }
         action_ = action;
     }
-    void set_client(std::string address) { client_ = std::move(address); }
+    void set_client(std::string_view address) { set_name(Name::client, address); }
     void set_logger(Logger logger);
     // From now on lines of all levels are written, whatever the server's logs take.
     void log_everything();
@@ -66,13 +68,17 @@ public:
     std::string suffix() const;
 
 private:
+    enum class Name : unsigned char { client, login, upstream };
+
+    std::string_view name(Name which) const;
+    void set_name(Name which, std::string_view text);
+
     Logger logger_;
     std::uint64_t number_;
     const char* action_ = "";
-    std::string client_;
     std::string_view server_;
-    std::string login_;
-    std::string upstream_;
+    // All three, each ended by '\0', in one block: a session may keep them for days.
+    std::unique_ptr<char[]> names_;
     bool using_starttls_ = false;
     bool logs_everything_ = false;
 };

@@ -55,9 +55,9 @@ private:
         }
     }
 
-    std::coroutine_handle<> waiter_;
-    bool expired_ = false;
+    bool expired_ = false;  // first: they fit behind the timer's last member
     bool ends_with_loop_ = false;
+    std::coroutine_handle<> waiter_;
 };
 
 }  // namespace postern::net

@@ -109,9 +109,10 @@ public:
     struct NextTurn {
         Loop& loop;
         bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> self) const { loop.next_.push_back(self); }
+        void await_suspend(std::coroutine_handle<> self) const { loop.resume_next_turn(self); }
         void await_resume() const noexcept {}
     };
+    void resume_next_turn(std::coroutine_handle<> waiter) { next_.push_back(waiter); }
     NextTurn next_turn() { return NextTurn{*this}; }
 
     // co_await loop.patient_turn(): for what costs much at a time, as a handshake's arithmetic

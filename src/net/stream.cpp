@@ -14,6 +14,11 @@ namespace postern::net {
 
 using log::errno_text;
 
+Stream::Tls::Tls(Stream& under, tls::SslPtr ssl)
+    : stream(under), connection(std::move(ssl), *this, under.loop_.tls_workspace())
+{
+}
+
 Stream::Stream(Loop& loop, int descriptor, State state)
     : loop_(loop), descriptor_(descriptor), writable_(state == State::connected)
 {
@@ -26,7 +31,7 @@ Stream::Stream(Loop& loop, int descriptor, State state)
 Stream::~Stream()
 {
     if (tls_) {
-        tls_->close();
+        tls_->connection.close();
     }
     --loop_.connections_;
     loop_.forget(*this);
@@ -97,14 +102,14 @@ void Stream::on_ready(std::uint32_t events)
 
 Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl, Deadline& deadline)
 {
-    tls::Transport& transport = *this;
-    tls_ = std::make_unique<tls::Connection>(std::move(ssl), transport, loop_.tls_workspace());
+    tls_ = std::make_unique<Tls>(*this, std::move(ssl));
+    tls::Connection& connection = tls_->connection;
     using Reason = TlsFailure::Reason;
     for (;;) {
         if (readable_) {
             co_await loop_.patient_turn();
         }
-        const Io io = tls_->handshake();
+        const Io io = connection.handshake();
         switch (io.status) {
         case Io::Status::done:
             co_return std::expected<void, TlsFailure>();
@@ -112,11 +117,11 @@ Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl,
             co_return std::unexpected(
                 TlsFailure{Reason::closed, "peer closed connection in SSL handshake"});
         case Io::Status::failed:
-            if (tls_->error().empty()) {
+            if (connection.error().empty()) {
                 co_return std::unexpected(
                     TlsFailure{Reason::failed, "recv() failed" + errno_text(io.error)});
             }
-            co_return std::unexpected(TlsFailure{Reason::failed, tls_->error()});
+            co_return std::unexpected(TlsFailure{Reason::failed, connection.error()});
         case Io::Status::would_block:
             break;
         }
@@ -135,7 +140,7 @@ Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(const tls::Clien
     tls::SslPtr ssl = context.connect(target);
     auto done = co_await start_tls(std::move(ssl), deadline);
     if (done) {
-        std::string problem = context.problem(tls_->ssl(), target);
+        std::string problem = context.problem(tls_->connection.ssl(), target);
         if (!problem.empty()) {
             done = std::unexpected(TlsFailure{TlsFailure::Reason::untrusted, std::move(problem)});
         }
@@ -146,25 +151,25 @@ Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(const tls::Clien
 void Stream::let_go_of_tls_objects()
 {
     if (tls_) {
-        tls_->let_go();
+        tls_->connection.let_go();
     }
 }
 
 Io Stream::read(std::span<char> space)
 {
-    return tls_ ? tls_->read(space) : receive(space);
+    return tls_ ? tls_->connection.read(space) : receive(space);
 }
 
 Io Stream::write(std::string_view bytes)
 {
-    return tls_ ? tls_->write(bytes) : send(bytes);
+    return tls_ ? tls_->connection.write(bytes) : send(bytes);
 }
 
 // What waits under TLS goes out, and then the end, if it was asked for.
 void Stream::flush()
 {
-    if (tls_ && writable_ && !tls_->flushed()) {
-        tls_->flush();
+    if (tls_ && writable_ && !tls_->connection.flushed()) {
+        tls_->connection.flush();
     }
     if (shutting_down_ && flushed()) {
         shutting_down_ = false;
@@ -221,7 +226,7 @@ Io Stream::send(std::string_view bytes)
 void Stream::shutdown_write()
 {
     if (tls_) {
-        tls_->close();
+        tls_->connection.close();
     }
     shutting_down_ = true;
     flush();

@@ -25,7 +25,7 @@ class StreamEvent;
 // for both directions, edge-triggered; what epoll said is remembered, so that no call is made that
 // would block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again. It
 // is plain until `start_tls`; those who read and write need not care.
-class Stream final : public Watcher, private tls::Transport
+class Stream final : public Watcher
 {
 public:
     enum class State : unsigned char { connected, connecting };
@@ -63,7 +63,7 @@ public:
     // the memory that a session costs is given back.
     void let_go_of_tls_objects();
     // Null while it is plain.
-    const tls::Connection* tls() const { return tls_.get(); }
+    const tls::Connection* tls() const { return tls_ ? &tls_->connection : nullptr; }
 
     Io read(std::span<char> space);
     Io write(std::string_view bytes);
@@ -71,7 +71,7 @@ public:
     void shutdown_write();
     // Has all that was written left this process? Under TLS a part may still wait for the socket;
     // it is sent when that becomes writable, which is an event.
-    bool flushed() const { return !tls_ || tls_->flushed(); }
+    bool flushed() const { return !tls_ || tls_->connection.flushed(); }
 
     // Looks at what a plain stream has received, from its start on, and leaves it there. Bytes that
     // arrive later are an event.
@@ -91,16 +91,26 @@ public:
 private:
     friend class StreamEvent;
 
+    // TLS over the socket: not a base, as plain streams would pay for it.
+    struct Tls final : tls::Transport {
+        Tls(Stream& under, tls::SslPtr ssl);
+        Io receive(std::span<char> space) override { return stream.receive(space); }
+        Io send(std::string_view bytes) override { return stream.send(bytes); }
+
+        Stream& stream;
+        tls::Connection connection;
+    };
+
     void on_ready(std::uint32_t events) override;
-    Io receive(std::span<char> space) override;
-    Io send(std::string_view bytes) override;
+    Io receive(std::span<char> space);
+    Io send(std::string_view bytes);
     void flush();
     Io finish_read(ssize_t result, bool short_read);
     Io finish_write(ssize_t result, bool short_write);
 
     Loop& loop_;
     std::coroutine_handle<> waiter_;
-    std::unique_ptr<tls::Connection> tls_;
+    std::unique_ptr<Tls> tls_;
     int descriptor_;
     bool readable_ = false;
     bool writable_;

@@ -120,7 +120,10 @@ inline Task<void> Promise<void>::get_return_object() noexcept
     return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
-// The bottom of a stack of tasks: runs by itself and frees itself.
+}  // namespace detail
+
+// A coroutine that nobody awaits: it starts at once, runs by itself and frees itself. It must not
+// end with an exception.
 struct Detached {
     struct promise_type {
         Detached get_return_object() const noexcept { return {}; }
@@ -130,6 +133,8 @@ struct Detached {
         [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
     };
 };
+
+namespace detail {
 
 inline Detached run_detached(Task<void> task)
 {

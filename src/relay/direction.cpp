@@ -12,26 +12,34 @@ constexpr std::uint8_t kBulkReads = 2;
 
 }  // namespace
 
-Direction::Outcome Direction::pump(bool last)
+Direction::Direction(std::string ahead)
+{
+    if (!ahead.empty()) {
+        held_ = std::make_unique<Held>();
+        held_->bytes = std::move(ahead);
+    }
+}
+
+Direction::Outcome Direction::pump(net::Stream& source, net::Stream& sink, bool last)
 {
     if (ended_) {
         return Outcome::ended;
     }
     const std::uint64_t turn_end = bytes_ + kTurnBytes;
     while (bytes_ < turn_end) {
-        if (!sink_.flushed()) {
+        if (!sink.flushed()) {
             return Outcome::waiting;  // nothing more is read before
         }
-        Step step = pending_.empty() ? Step::moved : flush();
+        Step step = held_ && !held_->bytes.empty() ? flush(sink) : Step::moved;
         if (step == Step::moved) {
-            if (source_closed_ && piped_ == 0) {
+            if (source_closed_ && !held_) {
                 if (!last) {
-                    sink_.shutdown_write();
+                    sink.shutdown_write();
                 }
                 ended_ = true;
                 return Outcome::ended;
             }
-            step = pipe_ ? splice() : copy();
+            step = held_ ? splice(source, sink) : copy(source, sink);
         }
         switch (step) {
         case Step::moved:
@@ -48,10 +56,10 @@ Direction::Outcome Direction::pump(bool last)
     return Outcome::busy;
 }
 
-Direction::Step Direction::copy()
+Direction::Step Direction::copy(net::Stream& source, net::Stream& sink)
 {
-    const auto scratch = source_.loop().scratch();
-    const net::Io in = source_.read(scratch);
+    const auto scratch = source.loop().scratch();
+    const net::Io in = source.read(scratch);
     switch (in.status) {
     case net::Io::Status::done:
         break;
@@ -65,27 +73,35 @@ Direction::Step Direction::copy()
         return Step::failed;
     }
     full_reads_ = in.bytes == scratch.size() ? full_reads_ + 1 : 0;
-    if (full_reads_ >= kBulkReads && source_.can_splice() && sink_.can_splice()) {
+    if (full_reads_ >= kBulkReads && source.can_splice() && sink.can_splice()) {
         full_reads_ = 0;
-        pipe_ = PipePool::of_this_thread().take();
+        if (Pipe pipe = PipePool::of_this_thread().take()) {
+            held_ = std::make_unique<Held>();
+            held_->pipe = std::move(pipe);
+        }
     }
     const std::string_view text(scratch.data(), in.bytes);
-    const net::Io out = sink_.write(text);
+    const net::Io out = sink.write(text);
     if (out.status == net::Io::Status::failed) {
         return Step::failed;
     }
     bytes_ += out.bytes;
-    pending_ = text.substr(out.bytes);
+    if (out.bytes < text.size()) {
+        if (!held_) {
+            held_ = std::make_unique<Held>();
+        }
+        held_->bytes = text.substr(out.bytes);
+    }
     return Step::moved;
 }
 
-Direction::Step Direction::splice()
+Direction::Step Direction::splice(net::Stream& source, net::Stream& sink)
 {
-    if (piped_ == 0) {
-        const net::Io in = source_.splice_to(pipe_.write_end(), PipePool::kPipeBytes);
+    if (held_->piped == 0) {
+        const net::Io in = source.splice_to(held_->pipe.write_end(), PipePool::kPipeBytes);
         switch (in.status) {
         case net::Io::Status::done:
-            piped_ = static_cast<std::uint32_t>(in.bytes);
+            held_->piped = static_cast<std::uint32_t>(in.bytes);
             break;
         case net::Io::Status::would_block:
             give_pipe_back();
@@ -98,11 +114,11 @@ Direction::Step Direction::splice()
             return Step::failed;
         }
     }
-    const net::Io out = sink_.splice_from(pipe_.read_end(), piped_);
+    const net::Io out = sink.splice_from(held_->pipe.read_end(), held_->piped);
     switch (out.status) {
     case net::Io::Status::done:
         bytes_ += out.bytes;
-        piped_ -= static_cast<std::uint32_t>(out.bytes);
+        held_->piped -= static_cast<std::uint32_t>(out.bytes);
         return Step::moved;
     case net::Io::Status::would_block:
         return Step::blocked;
@@ -113,24 +129,29 @@ Direction::Step Direction::splice()
     std::unreachable();
 }
 
-Direction::Step Direction::flush()
+Direction::Step Direction::flush(net::Stream& sink)
 {
-    const net::Io out = sink_.write(pending_);
+    const net::Io out = sink.write(held_->bytes);
     if (out.status == net::Io::Status::failed) {
         return Step::failed;
     }
     bytes_ += out.bytes;
-    if (out.bytes == pending_.size()) {
-        pending_ = std::string();  // gives the memory back, as clear() would not
-        return Step::moved;
+    if (out.bytes < held_->bytes.size()) {
+        held_->bytes.erase(0, out.bytes);
+        return Step::blocked;
     }
-    pending_.erase(0, out.bytes);
-    return Step::blocked;
+    held_->bytes = std::string();  // gives the memory back, as clear() would not
+    if (!held_->pipe) {
+        held_.reset();
+    }
+    return Step::moved;
 }
 
+// The end of a bulk transfer: the pipe is empty, and so is what was held.
 void Direction::give_pipe_back()
 {
-    PipePool::of_this_thread().give(std::exchange(pipe_, Pipe()));
+    PipePool::of_this_thread().give(std::move(held_->pipe));
+    held_.reset();
 }
 
 }  // namespace postern::relay

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,13 +26,11 @@ public:
     static constexpr std::size_t kTurnBytes = 1024 * 1024;
 
     // `ahead`: what the source has already said.
-    Direction(net::Stream& source, net::Stream& sink, std::string ahead)
-        : source_(source), sink_(sink), pending_(std::move(ahead))
-    {
-    }
+    explicit Direction(std::string ahead);
 
-    // `last`: the other direction has ended, and both streams are closed when this one does.
-    Outcome pump(bool last = false);
+    // Always of the same two streams. `last`: the other direction has ended, and both streams are
+    // closed when this one does.
+    Outcome pump(net::Stream& source, net::Stream& sink, bool last = false);
 
     std::uint64_t bytes() const { return bytes_; }  // written to the sink so far
     bool ended() const { return ended_; }
@@ -41,17 +40,20 @@ public:
 private:
     enum class Step : unsigned char { moved, blocked, ended, failed };
 
-    Step copy();
-    Step splice();
-    Step flush();
+    // What was read and is not written, and a pipe while a bulk transfer runs.
+    struct Held {
+        std::string bytes;
+        Pipe pipe;
+        std::uint32_t piped = 0;  // bytes in the pipe
+    };
+
+    Step copy(net::Stream& source, net::Stream& sink);
+    Step splice(net::Stream& source, net::Stream& sink);
+    Step flush(net::Stream& sink);
     void give_pipe_back();
 
-    net::Stream& source_;
-    net::Stream& sink_;
-    std::string pending_;  // read, not written
+    std::unique_ptr<Held> held_;
     std::uint64_t bytes_ = 0;
-    Pipe pipe_;
-    std::uint32_t piped_ = 0;      // bytes in the pipe
     std::uint8_t full_reads_ = 0;  // in a row: a sign of bulk
     bool source_closed_ = false;
     bool source_failed_ = false;

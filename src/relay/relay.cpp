@@ -1,7 +1,5 @@
 #include "relay/relay.h"
 
-#include "relay/direction.h"
-
 namespace postern::relay {
 
 namespace {
@@ -13,58 +11,74 @@ End end_of(const Direction& dead, bool from_client)
 
 }  // namespace
 
-net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::milliseconds idle,
-                      std::string from_client, std::string from_backend)
+Relay::Relay(std::unique_ptr<net::Stream> client, std::unique_ptr<net::Stream> backend,
+             std::chrono::milliseconds idle, std::string from_client, std::string from_backend)
+    : client_(std::move(client)),
+      backend_(std::move(backend)),
+      up_(std::move(from_client)),
+      down_(std::move(from_backend)),
+      deadline_(client_->loop()),
+      idle_(idle)
 {
-    Direction up(client, backend, std::move(from_client));
-    Direction down(backend, client, std::move(from_backend));
-    net::Deadline deadline(client.loop());
-    deadline.end_with_loop();
-    End end = End::closed_by_client;
-    bool half_closed = false;
-    std::uint64_t moved_before = 0;  // when the deadline was set
-    using Outcome = Direction::Outcome;
+    deadline_.end_with_loop();
+}
 
-    for (;;) {
-        const Outcome up_outcome = up.pump(down.ended());
-        const Outcome down_outcome =
-            up_outcome == Outcome::failed ? Outcome::waiting : down.pump(up.ended());
-        if (up_outcome == Outcome::failed || down_outcome == Outcome::failed) {
-            // Whoever closed first has ended the session, however the other takes it.
-            if (!half_closed) {
-                end = up_outcome == Outcome::failed ? end_of(up, true) : end_of(down, false);
-            }
-            break;
+bool Relay::pump()
+{
+    if (deadline_.expired()) {
+        if (deadline_.loop().ending()) {
+            end_ = End::shut_down;
+        } else if (!half_closed_) {
+            end_ = End::timed_out;
         }
-        if ((up.ended() || down.ended()) && !half_closed) {
-            half_closed = true;
-            end = up.ended() ? End::closed_by_client : End::closed_by_upstream;
-            deadline.clear();
-        }
-        if (up.ended() && down.ended()) {
-            break;
-        }
-        if (up_outcome == Outcome::busy || down_outcome == Outcome::busy) {
-            co_await client.loop().next_turn();
-            continue;
-        }
-        const std::uint64_t moved = up.bytes() + down.bytes();
-        if (moved != moved_before || deadline.idle()) {
-            moved_before = moved;
-            const net::Clock::duration limit = half_closed ? kHalfClosedLimit : idle;
-            deadline.set(std::min<net::Clock::duration>(limit, idle));
-        }
-        net::StreamEvent event(client, backend, deadline);
-        if (!co_await event) {
-            if (client.loop().ending()) {
-                end = End::shut_down;
-            } else if (!half_closed) {
-                end = End::timed_out;
-            }
-            break;
-        }
+        return false;
     }
-    co_return Result{end, up.bytes(), down.bytes()};
+    using Outcome = Direction::Outcome;
+    const Outcome up = up_.pump(*client_, *backend_, down_.ended());
+    const Outcome down =
+        up == Outcome::failed ? Outcome::waiting : down_.pump(*backend_, *client_, up_.ended());
+    if (up == Outcome::failed || down == Outcome::failed) {
+        // Whoever closed first has ended the session, however the other takes it.
+        if (!half_closed_) {
+            end_ = up == Outcome::failed ? end_of(up_, true) : end_of(down_, false);
+        }
+        return false;
+    }
+    if ((up_.ended() || down_.ended()) && !half_closed_) {
+        half_closed_ = true;
+        end_ = up_.ended() ? End::closed_by_client : End::closed_by_upstream;
+        deadline_.clear();
+    }
+    busy_ = up == Outcome::busy || down == Outcome::busy;
+    return !(up_.ended() && down_.ended());
+}
+
+void Relay::close()
+{
+    client_.reset();
+    backend_.reset();
+}
+
+void Relay::wait(std::coroutine_handle<> waiter)
+{
+    if (busy_) {
+        client_->loop().resume_next_turn(waiter);
+        return;
+    }
+    const std::uint64_t moved = up_.bytes() + down_.bytes();
+    if (moved != moved_before_ || deadline_.idle()) {
+        moved_before_ = moved;
+        const net::Clock::duration limit = half_closed_ ? kHalfClosedLimit : idle_;
+        deadline_.set(std::min<net::Clock::duration>(limit, idle_));
+    }
+    net::StreamEvent(*client_, *backend_, deadline_).await_suspend(waiter);
+}
+
+void Relay::wake()
+{
+    if (!busy_) {
+        net::StreamEvent(*client_, *backend_, deadline_).await_resume();
+    }
 }
 
 }  // namespace postern::relay

@@ -5,8 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "net/deadline.h"
 #include "net/stream.h"
-#include "net/task.h"
+#include "relay/direction.h"
 
 namespace postern::relay {
 
@@ -29,10 +30,55 @@ struct Result {
 // side that closes has its last bytes delivered and the other's answers passed on: each end is
 // passed on by itself (half-close), and what remains then has at most kHalfClosedLimit of silence.
 //
-// `from_client` and `from_backend` are what was read from each before: they go first.
-constexpr std::chrono::seconds kHalfClosedLimit{10};
+// A session that idles is little else than this object, so it is small, and no coroutine:
+//
+//     while (relay.pump()) {
+//         relay::Relay::Pause pause = relay.pause();
+//         co_await pause;
+//     }
+class Relay
+{
+public:
+    static constexpr std::chrono::seconds kHalfClosedLimit{10};
 
-net::Task<Result> run(net::Stream& client, net::Stream& backend, std::chrono::milliseconds idle,
-                      std::string from_client, std::string from_backend);
+    // `from_client` and `from_backend` are what was read from each before: they go first.
+    Relay(std::unique_ptr<net::Stream> client, std::unique_ptr<net::Stream> backend,
+          std::chrono::milliseconds idle, std::string from_client, std::string from_backend);
+
+    // Moves what can be moved now. False: it is over.
+    bool pump();
+    // Closes both connections.
+    void close();
+    Result result() const { return {end_, up_.bytes(), down_.bytes()}; }
+
+    // Until there may be something to move, or the silence has lasted too long.
+    class Pause
+    {
+    public:
+        explicit Pause(Relay& relay) : relay_(relay) {}
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> self) const { relay_.wait(self); }
+        void await_resume() const { relay_.wake(); }
+
+    private:
+        Relay& relay_;
+    };
+    Pause pause() { return Pause(*this); }
+
+private:
+    void wait(std::coroutine_handle<> waiter);
+    void wake();
+
+    std::unique_ptr<net::Stream> client_;
+    std::unique_ptr<net::Stream> backend_;
+    Direction up_;
+    Direction down_;
+    net::Deadline deadline_;
+    std::chrono::milliseconds idle_;
+    std::uint64_t moved_before_ = 0;  // when the deadline was set
+    End end_ = End::closed_by_client;
+    bool half_closed_ = false;
+    bool busy_ = false;  // had its share of this turn; there is more
+};
 
 }  // namespace postern::relay

@@ -26,9 +26,13 @@ protected:
         wait_for_the_end();
     }
 
-    static Task<> keep(Task<Result> running, Result& result, bool& ended)
+    static net::Detached run(Relay& relay, Result& result, bool& ended)
     {
-        result = co_await running;
+        while (relay.pump()) {
+            Relay::Pause pause = relay.pause();
+            co_await pause;
+        }
+        result = relay.result();
         ended = true;
     }
 
@@ -36,9 +40,9 @@ protected:
     void start(std::chrono::milliseconds idle = 10s, std::string from_client = {},
                std::string from_backend = {})
     {
-        auto running = run(*client_.stream, *backend_.stream, idle, std::move(from_client),
-                           std::move(from_backend));
-        net::spawn(keep(std::move(running), result_, ended_));
+        relay_ = std::make_unique<Relay>(std::move(client_.stream), std::move(backend_.stream),
+                                         idle, std::move(from_client), std::move(from_backend));
+        run(*relay_, result_, ended_);
     }
 
     // Runs the loop until this is true.
@@ -71,6 +75,7 @@ protected:
     std::unique_ptr<Loop> loop_ = std::make_unique<Loop>();
     Connected client_ = net::connected(*loop_);
     Connected backend_ = net::connected(*loop_);
+    std::unique_ptr<Relay> relay_;
     Result result_;
     bool ended_ = false;
 };

@@ -54,18 +54,23 @@ void log_end(const log::SessionLog& log, const relay::Result& result)
         log.number());
 }
 
-// The longest part of a session: it may idle for days, so its frame holds no more than it needs.
-net::Task<> relay_to_the_end(Seat seat, std::unique_ptr<net::Stream> client,
-                             std::unique_ptr<net::Stream> backend, net::Task<relay::Result> relayed,
-                             std::unique_ptr<log::SessionLog> log)
+// The longest part of a session, which may idle for days: this object and one small frame are all
+// that it owns then.
+struct Relayed {
+    Seat seat;
+    log::SessionLog log;
+    relay::Relay relay;
+};
+
+net::Detached relay_to_the_end(std::unique_ptr<Relayed> session)
 {
-    const relay::Result result = co_await relayed;
-    log_end(*log, result);
-    // Both connections are closed before the seat is free.
-    client.reset();
-    backend.reset();
-    log->debug("client and upstream connections closed");
-    seat.reset();
+    while (session->relay.pump()) {
+        relay::Relay::Pause pause = session->relay.pause();
+        co_await pause;
+    }
+    log_end(session->log, session->relay.result());
+    session->relay.close();  // before the seat is free
+    session->log.debug("client and upstream connections closed");
 }
 
 }  // namespace
@@ -75,29 +80,28 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
     std::unique_ptr<net::Stream> client = std::move(arrival.client);
     const Server& server = servers[arrival.endpoint.server];
     const std::string& listen_name = arrival.endpoint.name;
-    auto log = std::make_unique<log::SessionLog>(server.logger, arrival.number,
-                                                 arrival.address.ip_text(), listen_name);
+    log::SessionLog log(server.logger, arrival.number, arrival.address.ip_text(), listen_name);
     if (arrival.logs_everything) {
-        log->log_everything();
+        log.log_everything();
     }
-    if (log->enabled(LogLevel::info)) {
+    if (log.enabled(LogLevel::info)) {
         const std::string peer = arrival.address.is_unix() ? "unix:" : arrival.address.text();
-        log->logger().write(LogLevel::info,
-                            fmt::format("client {} connected to {}", peer, listen_name),
-                            arrival.number);
+        log.logger().write(LogLevel::info,
+                           fmt::format("client {} connected to {}", peer, listen_name),
+                           arrival.number);
     }
-    std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, servers, *log);
+    std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, servers, log);
     if (!mailbox) {
         client.reset();  // before the seat is free
-        log->debug("client connection closed");
+        log.debug("client connection closed");
         co_return;
     }
     client->let_go_of_tls_objects();
     mailbox->backend->let_go_of_tls_objects();
-    auto relayed = relay::run(*client, *mailbox->backend, mailbox->idle_limit,
-                              std::move(mailbox->from_client), std::move(mailbox->from_backend));
-    net::spawn(relay_to_the_end(std::move(arrival.seat), std::move(client),
-                                std::move(mailbox->backend), std::move(relayed), std::move(log)));
+    relay_to_the_end(std::unique_ptr<Relayed>(new Relayed{
+        std::move(arrival.seat), std::move(log),
+        relay::Relay(std::move(client), std::move(mailbox->backend), mailbox->idle_limit,
+                     std::move(mailbox->from_client), std::move(mailbox->from_backend))}));
 }
 
 }  // namespace postern::session

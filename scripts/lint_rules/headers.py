@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 COMPILER = "clang++-19"
 FLAGS = ["-std=c++23", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers",
-         "-fsyntax-only", "-x", "c++", "-Isrc"]
+         "-fsyntax-only", "-x", "c++", "-Isrc", "-I."]
 ERROR = re.compile(r"^(.+?):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
 GENERATED = "build_info.h"
 

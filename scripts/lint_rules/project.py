@@ -8,6 +8,7 @@ import subprocess
 from lint_rules import cxx
 
 INCLUDE = re.compile(r'#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
+FOLDERS = ("src", "bench")  # where the sources are
 NOT_OURS = {".git", "build", "__pycache__", ".pytest_cache", ".postern-run"}
 
 
@@ -18,7 +19,7 @@ class Project:
         self.root = root
         self.sources = sorted(
             path.relative_to(root).as_posix()
-            for pattern in ("*.h", "*.cpp") for path in (root / "src").rglob(pattern))
+            for pattern in ("*.h", "*.cpp") for folder in FOLDERS for path in (root / folder).rglob(pattern))
         self.headers = [path for path in self.sources if path.endswith(".h")]
 
     @functools.cached_property
@@ -57,12 +58,12 @@ class Project:
         return found
 
     def own_includes(self, path: str) -> list[tuple[int, str]]:
-        """(line, path) of the included files that are in src/."""
-        return [(line, f"src/{name}") for line, name, quoted in self.includes(path)
-                if quoted and self.exists(f"src/{name}")]
+        """(line, path) of the included files that are ours."""
+        return [(line, own) for line, name, quoted in self.includes(path)
+                for own in (f"src/{name}", name) if quoted and self.exists(own)]
 
     def closure(self, path: str) -> set[str]:
-        """The file and all in src/ that it includes, directly or not."""
+        """The file and all of ours that it includes, directly or not."""
         seen, waiting = set(), [path]
         while waiting:
             file = waiting.pop()

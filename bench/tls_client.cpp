@@ -1,0 +1,94 @@
+#include "bench/tls_client.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <stdexcept>
+
+namespace postern::bench {
+
+namespace {
+
+constexpr std::size_t kReadBufferBytes = 64 * 1024;  // several records with one call
+
+// Called with each ticket that comes: it is where the connection's application data points to.
+int keep_ticket(SSL* ssl, SSL_SESSION* session)
+{
+    static_cast<SslSessionPtr*>(SSL_get_app_data(ssl))->reset(session);
+    return 1;  // it is ours now
+}
+
+// Instead of a look at the certificate's chain. That whoever has sent it also has its key is
+// checked all the same, as the handshake does that.
+int trust(X509_STORE_CTX*, void*)
+{
+    return 1;
+}
+
+void check(bool done, const char* what)
+{
+    if (!done) {
+        throw std::runtime_error(std::string(what) + ": " + take_tls_errors());
+    }
+}
+
+}  // namespace
+
+void FreeTls::operator()(ssl_st* ssl) const
+{
+    SSL_free(ssl);
+}
+
+void FreeTls::operator()(ssl_ctx_st* context) const
+{
+    SSL_CTX_free(context);
+}
+
+void FreeTls::operator()(ssl_session_st* session) const
+{
+    SSL_SESSION_free(session);
+}
+
+std::string take_tls_errors()
+{
+    std::string text;
+    while (const unsigned long code = ERR_get_error()) {
+        char one[256];
+        ERR_error_string_n(code, one, sizeof one);
+        text.append(text.empty() ? "" : ", ").append(one);
+    }
+    return text;
+}
+
+TlsClient::TlsClient(bool resume) : context_(SSL_CTX_new(TLS_client_method())), resumes_(resume)
+{
+    check(context_ != nullptr, "SSL_CTX_new()");
+    SSL_CTX* const context = context_.get();
+    check(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1,
+          "SSL_CTX_set_min_proto_version()");
+    SSL_CTX_set_cert_verify_callback(context, trust, nullptr);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
+    // What is read with one call is worth more than the memory.
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_default_read_buffer_len(context, kReadBufferBytes);
+    SSL_CTX_set_session_cache_mode(
+        context, resume ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
+    if (resume) {
+        SSL_CTX_sess_set_new_cb(context, keep_ticket);
+    }
+}
+
+SslPtr TlsClient::connect(int descriptor, SslSessionPtr& ticket) const
+{
+    SslPtr ssl(SSL_new(context_.get()));
+    check(ssl && SSL_set_fd(ssl.get(), descriptor) == 1, "SSL_new()");
+    SSL_set_app_data(ssl.get(), &ticket);
+    if (ticket) {
+        check(SSL_set_session(ssl.get(), ticket.get()) == 1, "SSL_set_session()");
+    }
+    SSL_set_connect_state(ssl.get());
+    return ssl;
+}
+
+}  // namespace postern::bench

@@ -15,13 +15,18 @@ constexpr std::uint64_t kLineBytes = 64;
 constexpr std::uint64_t kFillerBytes = 64 * 1024;  // stays in a processor's cache
 constexpr std::size_t kPieces = 16;                // of a single call
 
-// One line more than a piece has, so that a piece may begin within a line.
+// The same line again and again, and one more than a piece has, so that a piece may begin within one.
 const std::string& filler()
 {
     static const std::string text = [] {
+        std::string line;
+        while (line.size() < kLineBytes - 2) {
+            line.push_back(static_cast<char>('a' + line.size() % 26));
+        }
+        line.append("\r\n");
         std::string made;
-        for (std::uint64_t i = 0; i < kFillerBytes / kLineBytes + 1; ++i) {
-            made.append(kLineBytes - 2, static_cast<char>('a' + i % 26)).append("\r\n");
+        while (made.size() < kFillerBytes + kLineBytes) {
+            made.append(line);
         }
         return made;
     }();

@@ -32,6 +32,11 @@ std::string system_text(const char* what)
     return fmt::format("{}: {}", what, std::strerror(errno));
 }
 
+std::string tls_text(const char* what)
+{
+    return what + tls::take_errors();
+}
+
 }  // namespace
 
 Session::Shared::Shared(const LoadOptions& all_options, Poller& all_poller, Owner& all_owner)
@@ -170,8 +175,7 @@ Session::Outcome Session::handshake()
             wait_for_output();
             return Outcome::waits;
         default:
-            const std::string errors = take_tls_errors();
-            return fail("handshake failed: " + (errors.empty() ? "connection closed" : errors));
+            return fail(tls_text("handshake failed"));
         }
     }
     handshaking_ = false;
@@ -217,7 +221,7 @@ Session::Outcome Session::flush()
             }
             const int error = SSL_get_error(ssl_.get(), result);
             if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) {
-                return fail("SSL_write() failed: " + take_tls_errors());
+                return fail(tls_text("SSL_write() failed"));
             }
             wait_for_output();
             outcome = Outcome::waits;
@@ -293,8 +297,7 @@ Session::Received Session::receive_tls(char* into, std::uint64_t most)
     case SSL_ERROR_ZERO_RETURN:
         return {fail("connection closed")};
     default:
-        const std::string errors = take_tls_errors();
-        return {fail("SSL_read() failed: " + (errors.empty() ? "connection closed" : errors))};
+        return {fail(tls_text("SSL_read() failed"))};
     }
 }
 

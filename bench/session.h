@@ -88,8 +88,8 @@ private:
     const Script& script_;
     const Step* step_ = nullptr;
     Descriptor descriptor_;
-    SslSessionPtr ticket_;
-    SslPtr ssl_;
+    tls::SessionPtr ticket_;
+    tls::SslPtr ssl_;
     Outgoing outgoing_;
     std::string partial_;  // a line that has not come to its end
     std::string why_;

@@ -1,9 +1,11 @@
 #include "bench/tls_client.h"
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <stdexcept>
+#include <string>
+
+#include "tls/key_schedule.h"
 
 namespace postern::bench {
 
@@ -14,7 +16,7 @@ constexpr std::size_t kReadBufferBytes = 64 * 1024;  // several records with one
 // Called with each ticket that comes: it is where the connection's application data points to.
 int keep_ticket(SSL* ssl, SSL_SESSION* session)
 {
-    static_cast<SslSessionPtr*>(SSL_get_app_data(ssl))->reset(session);
+    static_cast<tls::SessionPtr*>(SSL_get_app_data(ssl))->reset(session);
     return 1;  // it is ours now
 }
 
@@ -28,41 +30,16 @@ int trust(X509_STORE_CTX*, void*)
 void check(bool done, const char* what)
 {
     if (!done) {
-        throw std::runtime_error(std::string(what) + ": " + take_tls_errors());
+        throw std::runtime_error(what + tls::take_errors());
     }
 }
 
 }  // namespace
 
-void FreeTls::operator()(ssl_st* ssl) const
+TlsClient::TlsClient(bool resume)
+    : context_(tls::new_context(TLS_client_method())), resumes_(resume)
 {
-    SSL_free(ssl);
-}
-
-void FreeTls::operator()(ssl_ctx_st* context) const
-{
-    SSL_CTX_free(context);
-}
-
-void FreeTls::operator()(ssl_session_st* session) const
-{
-    SSL_SESSION_free(session);
-}
-
-std::string take_tls_errors()
-{
-    std::string text;
-    while (const unsigned long code = ERR_get_error()) {
-        char one[256];
-        ERR_error_string_n(code, one, sizeof one);
-        text.append(text.empty() ? "" : ", ").append(one);
-    }
-    return text;
-}
-
-TlsClient::TlsClient(bool resume) : context_(SSL_CTX_new(TLS_client_method())), resumes_(resume)
-{
-    check(context_ != nullptr, "SSL_CTX_new()");
+    check(context_ != nullptr, "SSL_CTX_new_ex()");
     SSL_CTX* const context = context_.get();
     check(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1,
           "SSL_CTX_set_min_proto_version()");
@@ -79,9 +56,9 @@ TlsClient::TlsClient(bool resume) : context_(SSL_CTX_new(TLS_client_method())), 
     }
 }
 
-SslPtr TlsClient::connect(int descriptor, SslSessionPtr& ticket) const
+tls::SslPtr TlsClient::connect(int descriptor, tls::SessionPtr& ticket) const
 {
-    SslPtr ssl(SSL_new(context_.get()));
+    tls::SslPtr ssl(SSL_new(context_.get()));
     check(ssl && SSL_set_fd(ssl.get(), descriptor) == 1, "SSL_new()");
     SSL_set_app_data(ssl.get(), &ticket);
     if (ticket) {

@@ -15,7 +15,8 @@ constexpr std::uint64_t kLineBytes = 64;
 constexpr std::uint64_t kFillerBytes = 64 * 1024;  // stays in a processor's cache
 constexpr std::size_t kPieces = 16;                // of a single call
 
-// The same line again and again, and one more than a piece has, so that a piece may begin within one.
+// The same line again and again, and one more than a piece has, so that a piece may begin within
+// one.
 const std::string& filler()
 {
     static const std::string text = [] {

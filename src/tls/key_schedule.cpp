@@ -229,11 +229,13 @@ int begin_provider(const OSSL_CORE_HANDLE* core, const OSSL_DISPATCH*, const OSS
 // Tells OpenSSL of it, once a process, and leaves OpenSSL's own implementations loaded.
 bool offer()
 {
-    static const bool offered =
+    // Kept, as OpenSSL doesn't free it at the end either: nothing has leaked then.
+    static const OSSL_PROVIDER* const offered =
         hash_of_suite("SHA256") != nullptr && hash_of_suite("SHA384") != nullptr &&
-        OSSL_PROVIDER_add_builtin(nullptr, "postern", begin_provider) == 1 &&
-        OSSL_PROVIDER_try_load(nullptr, "postern", 1) != nullptr;
-    return offered;
+                OSSL_PROVIDER_add_builtin(nullptr, "postern", begin_provider) == 1
+            ? OSSL_PROVIDER_try_load(nullptr, "postern", 1)
+            : nullptr;
+    return offered != nullptr;
 }
 
 }  // namespace

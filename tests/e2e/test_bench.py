@@ -227,7 +227,7 @@ def test_open_sessions_are_lost(folder, servers, certificate, tls):
 
 def test_a_session_that_cannot_be_resumed(folder, servers, certificate):
     front = Front("nginx", folder, certificate, servers, "ssl_session_cache off; ssl_session_tickets off;")
-    result, complaints = load("login", front.port("imap", "implicit"), "imap", "--tls", "implicit", "--resume", "--count", 5)
+    result, complaints = load("login", front.port("imap", "implicit"), "imap", "--tls", "implicit", "--resume", "--clients", 16)
     assert result["errors"] > 0 and result["units"] == 0
     assert "the TLS session was not resumed" in complaints or "no TLS session ticket came" in complaints
     front.proxy.stop()

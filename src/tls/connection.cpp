@@ -205,6 +205,10 @@ Io Connection::read(std::span<char> space)
     if (lean_) {
         return read_lean(space);
     }
+    if (!error_.empty()) {
+        // OpenSSL would say now that the peer has closed, as it did with its fatal alert.
+        return {.status = Io::Status::failed, .error = EPROTO};
+    }
     begin(space.size());
     Io io;
     while (io.bytes < space.size()) {

@@ -218,6 +218,23 @@ TEST_F(ConnectionTest, AForgedRecordEndsTheConnection)
     EXPECT_EQ(pair->server.write("x").status, Status::failed);
 }
 
+TEST_F(ConnectionTest, AnAlertBehindDataIsAFailure)
+{
+    auto pair = connected();
+    pair->client.write("last words");
+    pair->server.write("hello");
+    pair->client_wire.arrived.back() ^= 1;
+    char space[16];
+    EXPECT_EQ(pair->client.read(space).status, Status::failed);  // which it tells the server
+    EXPECT_EQ(Pair::read(pair->server), "last words");
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        const Io io = pair->server.read(space);
+        EXPECT_EQ(io.status, Status::failed);
+        EXPECT_EQ(io.error, EPROTO);
+    }
+    EXPECT_NE(pair->server.error().find("alert bad record mac"), std::string::npos);
+}
+
 TEST_F(ConnectionTest, AClientThatOnlyAsksForNewKeysIsHungUpOn)
 {
     auto pair = connected();

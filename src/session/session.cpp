@@ -54,6 +54,15 @@ void log_end(const log::SessionLog& log, const relay::Result& result)
         log.number());
 }
 
+// With "ssl_lean". A stream that is not at rest yet does so later, and is not told of.
+void let_go_of_tls_objects(net::Stream& stream, std::string_view peer, const log::SessionLog& log)
+{
+    stream.let_go_of_tls_objects();
+    if (stream.tls() != nullptr && stream.tls()->is_lean()) {
+        log.debug("SSL with {}: nothing but keys is kept", peer);
+    }
+}
+
 // The longest part of a session, which may idle for days: this object and one small frame are all
 // that it owns then.
 struct Relayed {
@@ -96,8 +105,8 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
         log.debug("client connection closed");
         co_return;
     }
-    client->let_go_of_tls_objects();
-    mailbox->backend->let_go_of_tls_objects();
+    let_go_of_tls_objects(*client, "client", log);
+    let_go_of_tls_objects(*mailbox->backend, "upstream", log);
     relay_to_the_end(std::unique_ptr<Relayed>(new Relayed{
         std::move(arrival.seat), std::move(log),
         relay::Relay(std::move(client), std::move(mailbox->backend), mailbox->idle_limit,

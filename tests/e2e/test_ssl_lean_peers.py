@@ -1,0 +1,265 @@
+"""ssl_lean with peers that make their records themselves, clients and mailbox servers, most of them hostile. What each
+hears, what arrives behind Postern and what the log says are the same without it."""
+
+import os
+import re
+import socket
+import threading
+
+import pytest
+from support.backend_front import trusting
+from support.hostile_records import ANSWERS, ANY, CASES, CLOSED, DECODE, OPEN, SILENT, UNEXPECTED
+from support.ports import connect, free_port, wait_until
+from support.scripted_service import ScriptedService, ok
+from support.talking_backend import FILLER, TalkingBackend, log_in
+from support.tls_records import ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, KEY_UPDATE, Peer, client_peer, server_context
+
+MODES = ("off", "on")
+SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+
+
+class Site:
+    """A port a mode and suite; `servers` is what the mail servers behind it are reached with."""
+
+    def __init__(self, server, pki, backend_port, directives):
+        self.service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=backend_port))
+        self.ports = {(mode, suite): free_port() for mode in MODES for suite in SUITES}
+        servers = [f"server {{ listen 127.0.0.1:{port} ssl; protocol imap; ssl_lean {mode}; "
+                   f"ssl_conf_command Ciphersuites {suite}; }}" for (mode, suite), port in self.ports.items()]
+        self.plain = {mode: free_port() for mode in MODES}
+        servers += [f"server {{ listen 127.0.0.1:{port}; protocol imap; ssl_lean {mode}; }}"
+                    for mode, port in self.plain.items()]
+        self.proxy = server(
+            f"auth_http 127.0.0.1:{self.service.port}/auth; server_name mail.test; {directives} "
+            f"ssl_certificate {pki.server.path}; ssl_certificate_key {pki.server.key_path};\n" + "\n".join(servers),
+            [*self.ports.values(), *self.plain.values()], level="debug")
+        self.worker = self.proxy.workers()
+
+    def mark(self):
+        """Forgets the log so far."""
+        self.log_size = os.path.getsize(self.proxy.error_log)
+
+    def story(self):
+        """The lines of the log about the only session that has logged in since `mark`, without its numbers."""
+        wait_until(lambda: "client and upstream connections closed" in self._log(), "the session's end")
+        lines = [line for line in self._log().splitlines() if "[debug]" in line or "[info]" in line]
+        first = next(index for index, line in enumerate(lines) if "client logged in" in line)
+        return [re.sub(r"^.*\[(\w+)\] \S+ \S+ |127.0.0.1:\d+", r"\1 ", line) for line in lines[first:]]
+
+    def _log(self):
+        with open(self.proxy.error_log) as log:
+            log.seek(self.log_size)
+            return log.read()
+
+
+def end_well(peer):
+    """Says close_notify if that makes any sense still, and hears what comes until the end."""
+    peer.send(peer.record(ALERT, CLOSE_NOTIFY))
+    peer.hear_all()
+
+
+def answer_of(heard):
+    """In the words of hostile_records.ANSWERS."""
+    kind, content = heard[-1] if heard else (None, b"")
+    if kind != ALERT:
+        return SILENT
+    if content[0] == 2:
+        return content[1]
+    return OPEN if any(kind == DATA and b"ping" in content for kind, content in heard) else CLOSED
+
+
+# What ssl_lean answers otherwise. In the middle of a message OpenSSL says no close_notify; it has no limit for key
+# updates without any data; and it looks at tickets of a mailbox server that nobody will use.
+OTHERWISE = {"end_in_a_message": CLOSED, "close_notify_in_a_message_after_4": CLOSED, "key_update_times_33": UNEXPECTED,
+             "key_update_times_200": UNEXPECTED}
+CLIENT_ANSWERS = {"ticket_times_1": OPEN, "ticket_times_10": OPEN, "message_4": DECODE, "empty_message_4": DECODE}
+CLIENT_OTHERWISE = {**OTHERWISE, "message_4": OPEN, "empty_message_4": OPEN}
+
+
+def same_words(off, on):
+    """OpenSSL answers a request for new keys with its next words, and so never, if it has only an alert left to say.
+    ssl_lean does it at once. Both are right (RFC 8446 section 4.6.3)."""
+    if on[-2:-1] == [(HANDSHAKE, KEY_UPDATE + b"\0")] and len(on) == len(off) + 1:
+        on = on[:-2] + on[-1:]
+    return off == on
+
+
+def compare(name, off, on, answer, otherwise):
+    """What is wrong with what happened, in words."""
+    wrong = []
+    for mode, outcome, wanted in (("off", off, answer), ("on", on, otherwise or answer)):
+        if wanted not in (ANY, answer_of(outcome["heard"])):
+            wrong.append(f"{name}, ssl_lean {mode}: {answer_of(outcome['heard'])} instead of {wanted}")
+        if not outcome["logged"]:
+            wrong.append(f"{name}, ssl_lean {mode}: nothing in the log")
+        is_lean = any("nothing but keys is kept" in line for line in outcome["logged"])
+        if is_lean != (mode == "on"):
+            wrong.append(f"{name}, ssl_lean {mode}: lean is {is_lean}")
+        outcome["logged"] = [line for line in outcome["logged"] if "nothing but keys" not in line]
+    if otherwise is None:
+        for what in ("heard", "arrived", "logged"):
+            if not (same_words if what == "heard" else bytes.__eq__ if what == "arrived" else list.__eq__)(off[what], on[what]):
+                wrong.append(f"{name}, {what}:\n  off {off[what]}\n  on  {on[what]}")
+    return wrong
+
+
+# Clients
+
+
+@pytest.fixture
+def site(server, pki):
+    backend = TalkingBackend()
+    made = Site(server, pki, backend.ports["imap"], "")
+    made.backend = backend
+    yield made
+    backend.close()
+    made.service.close()
+
+
+def open_mailbox(site, port, pki, folder, user):
+    peer = client_peer(port, pki, folder)
+    peer.hear()
+    peer.send(peer.data(f"a LOGIN {user} secret\r\n".encode()))
+    assert peer.hear() == b"a OK in\r\n"
+    peer.send(peer.data(b"keep\r\n"))
+    assert peer.hear() == b"keeping\r\n"
+    peer.forget()
+    return peer
+
+
+def play(site, mode, suite, pki, folder, name):
+    """What happens in the case: heard, arrived, logged."""
+    port = site.ports[mode, suite]
+    user = f"{name}-{mode}-{suite}"
+    site.mark()
+    peer = open_mailbox(site, port, pki, folder, user)
+    CASES[name](peer)
+    peer.send(peer.data(b"ping\r\n"))
+    if peer.hear() == b"ping\r\n":
+        end_well(peer)
+    peer.hear_all()
+    peer.close()
+    visit = site.backend.visits[user]
+    assert visit.ended.wait(10)
+    return {"heard": peer.heard, "arrived": visit.received,
+            "logged": [line.replace(user, "") for line in site.story()]}
+
+
+def test_clients(site, pki, folder):
+    bystanders = [open_mailbox(site, site.ports["on", suite], pki, folder, f"bystander-{suite}") for suite in SUITES]
+    wrong = []
+    for index, name in enumerate(CASES):
+        for suite in SUITES if ANSWERS[name] == OPEN else [SUITES[index % len(SUITES)]]:
+            off, on = [play(site, mode, suite, pki, folder, name) for mode in MODES]
+            wrong += compare(name, off, on, ANSWERS[name], OTHERWISE.get(name))
+        bystander = bystanders[index % len(SUITES)]
+        bystander.send(bystander.data(b"ping\r\n"))
+        assert bystander.hear() == b"ping\r\n", f"after {name}"
+    assert not wrong, "\n".join(wrong)
+    assert site.proxy.workers() == site.worker
+    assert not site.proxy.log_lines(r"\[(alert|crit|emerg|error)\]")
+    for bystander in bystanders:
+        end_well(bystander)
+        bystander.close()
+
+
+# Mailbox servers
+
+
+class HostileBackend:
+    """An IMAP server under TLS that lets everybody in, says "ready", and hands its peer to `self.play` when its client
+    says "go". `peer` is the last one."""
+
+    def __init__(self, certificate, folder):
+        self._certificate, self._folder = certificate, folder
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self._listener.getsockname()[1]
+        self.play = self.peer = None
+        self.ended = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            with sock:
+                sock.settimeout(20)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._serve(Peer(sock, server_context(self._certificate), self._folder))
+            self.ended.set()
+
+    def _serve(self, peer):
+        self.peer = peer
+        lines = Lines(peer)
+        lines.sendall(b"* OK ready\r\n")
+        lines.sendall(log_in("imap", lines, lines)[1])
+        assert peer.hear() == b"go\r\n"
+        peer.forget()
+        self.play(peer)
+
+
+class Lines:
+    """A peer as `log_in` wants it."""
+
+    def __init__(self, peer):
+        self._peer = peer
+        self.readline = peer.hear
+
+    def sendall(self, content):
+        self._peer.send(self._peer.data(content))
+
+
+@pytest.fixture
+def hostile(server, pki, folder):
+    backend = HostileBackend(pki.server, folder)
+    made = Site(server, pki, backend.port, f"proxy_ssl on; {trusting(pki)}")
+    made.backend = backend
+    yield made
+    backend.close()
+    made.service.close()
+
+
+def open_plainly(site, mode, user):
+    client = connect(site.plain[mode], timeout=20)
+    lines = client.makefile("rb")
+    lines.readline()
+    client.sendall(f"a LOGIN {user} secret\r\n".encode())
+    assert lines.readline() == b"a OK in\r\n"
+    return client, lines
+
+
+def play_backend(site, mode, name):
+    def play(peer):
+        CASES[name](peer)
+        peer.send(peer.data(b"ping\r\n"))
+        if peer.hear() == b"ping\r\n":
+            end_well(peer)
+        peer.hear_all()
+    site.backend.play = play
+    site.backend.ended.clear()
+    site.mark()
+    client, lines = open_plainly(site, mode, "bob")
+    with client, lines:
+        client.sendall(b"go\r\n")
+        arrived = b""
+        while line := lines.readline():
+            arrived += line
+            if line == b"ping\r\n":
+                client.sendall(line)
+    assert site.backend.ended.wait(10)
+    return {"heard": site.backend.peer.heard, "arrived": arrived, "logged": site.story()}
+
+
+def test_mailbox_servers(hostile):
+    wrong = []
+    for name in CASES:
+        off, on = [play_backend(hostile, mode, name) for mode in MODES]
+        wrong += compare(name, off, on, CLIENT_ANSWERS.get(name, ANSWERS[name]), CLIENT_OTHERWISE.get(name))
+    assert not wrong, "\n".join(wrong)
+    assert hostile.proxy.workers() == hostile.worker

@@ -157,7 +157,11 @@ void Stream::let_go_of_tls_objects()
 
 Io Stream::read(std::span<char> space)
 {
-    return tls_ ? tls_->connection.read(space) : receive(space);
+    if (!tls_) {
+        return receive(space);
+    }
+    tls::Connection& connection = tls_->connection;
+    return connection.drained() ? Io{.status = Io::Status::would_block} : connection.read(space);
 }
 
 Io Stream::write(std::string_view bytes)

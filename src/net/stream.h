@@ -96,6 +96,7 @@ private:
         Tls(Stream& under, tls::SslPtr ssl);
         Io receive(std::span<char> space) override { return stream.receive(space); }
         Io send(std::string_view bytes) override { return stream.send(bytes); }
+        bool ready() const override { return stream.readable_; }
 
         Stream& stream;
         tls::Connection connection;

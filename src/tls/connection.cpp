@@ -210,8 +210,9 @@ Io Connection::read(std::span<char> space)
         return {.status = Io::Status::failed, .error = EPROTO};
     }
     begin(space.size());
+    is_drained_ = false;
     Io io;
-    while (io.bytes < space.size()) {
+    while (io.bytes < space.size() && !is_drained_) {
         std::size_t bytes = 0;
         const int result =
             SSL_read_ex(ssl_.get(), space.data() + io.bytes, space.size() - io.bytes, &bytes);
@@ -220,9 +221,11 @@ Io Connection::read(std::span<char> space)
             if (io.bytes == 0) {
                 io = why;  // else it is met again by the next call
             }
+            is_drained_ = why.status == Io::Status::would_block;
             break;
         }
         io.bytes += bytes;
+        is_drained_ = input_.empty() && SSL_has_pending(ssl_.get()) == 0 && !transport_.ready();
     }
     end();
     if (lets_go_) {

@@ -23,6 +23,8 @@ class Transport
 public:
     virtual Io receive(std::span<char> space) = 0;
     virtual Io send(std::string_view bytes) = 0;
+    // May there be something to receive? False spares the call.
+    virtual bool ready() const = 0;
 
 protected:
     ~Transport() = default;
@@ -59,6 +61,8 @@ public:
 
     // `failed` with EPROTO: the peer broke the rules of TLS, and `error` says how.
     Io read(std::span<char> space);
+    // Nothing can be read before the transport is ready.
+    bool drained() const { return is_drained_ && !transport_.ready(); }
     // Takes at most kWriteMax. What the transport doesn't take now is kept; nothing more is taken
     // before `flush` has sent it.
     Io write(std::string_view bytes);
@@ -112,7 +116,8 @@ private:
     std::size_t receive_max_ = 0;
     Io ended_;  // what the transport said last, once it is at its end
     bool lets_go_ = false;
-    bool is_held_ = false;  // what is unsent, until something else is sealed
+    bool is_drained_ = false;  // all that was received has been read
+    bool is_held_ = false;     // what is unsent, until something else is sealed
 };
 
 }  // namespace postern::tls

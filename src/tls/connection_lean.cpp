@@ -41,10 +41,12 @@ void Connection::become_lean()
 Io Connection::read_lean(std::span<char> space)
 {
     input_ = unread_;
+    is_drained_ = false;
     Io io = lean_->read(input_, space, workspace_.sealed);
     while (io.status == Io::Status::would_block) {
         if (const Io more = receive_more(space.size()); more.status != Io::Status::done) {
             io = more;
+            is_drained_ = more.status == Io::Status::would_block;
             break;
         }
         io = lean_->read(input_, space, workspace_.sealed);

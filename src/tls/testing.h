@@ -178,6 +178,7 @@ public:
         arrived.erase(0, bytes);
         return {.bytes = bytes};
     }
+    bool ready() const override { return !arrived.empty() || is_closed; }
     Io send(std::string_view bytes) override
     {
         ++sends;

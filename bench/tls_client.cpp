@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bench/key_checks.h"
 #include "tls/key_schedule.h"
 
 namespace postern::bench {
@@ -40,6 +41,8 @@ TlsClient::TlsClient(bool resume)
     : context_(tls::new_context(TLS_client_method())), resumes_(resume)
 {
     check(context_ != nullptr, "SSL_CTX_new_ex()");
+    static const bool simplified = simplify_key_checks();
+    check(simplified, "ENGINE_add()");
     SSL_CTX* const context = context_.get();
     check(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1,
           "SSL_CTX_set_min_proto_version()");

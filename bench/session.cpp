@@ -34,7 +34,9 @@ std::string system_text(const char* what)
 
 std::string tls_text(const char* what)
 {
-    return what + tls::take_errors();
+    const std::string system = system_text(what);  // what errno says, if OpenSSL says nothing
+    const std::string errors = tls::take_errors();
+    return errors.empty() ? system : what + errors;
 }
 
 }  // namespace

@@ -289,7 +289,9 @@ Io Stream::finish_write(ssize_t result, bool short_write)
         writable_ = false;
         return {.status = Io::Status::would_block};
     }
-    return {.status = Io::Status::failed, .error = errno};
+    const int error = errno;
+    hung_up_ = readable_ = true;  // what the peer said before may be unread
+    return {.status = Io::Status::failed, .error = error};
 }
 
 }  // namespace postern::net

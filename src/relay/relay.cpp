@@ -25,18 +25,22 @@ Relay::Relay(std::unique_ptr<net::Stream> client, std::unique_ptr<net::Stream> b
 
 bool Relay::pump()
 {
-    if (deadline_.expired()) {
-        if (deadline_.loop().ending()) {
-            end_ = End::shut_down;
-        } else if (!half_closed_) {
+    if (deadline_.loop().ending()) {
+        end_ = End::shut_down;
+        return false;
+    }
+    if (deadline_.expired() && !busy_) {  // whoever was busy has not been silent
+        if (!half_closed_) {
             end_ = End::timed_out;
         }
         return false;
     }
     using Outcome = Direction::Outcome;
     const Outcome up = up_.pump(*client_, *backend_, down_.ended());
-    const Outcome down =
-        up == Outcome::failed ? Outcome::waiting : down_.pump(*backend_, *client_, up_.ended());
+    // What a backend said before it died still arrives: why it took no more, for example.
+    const Outcome down = up == Outcome::failed && up_.source_failed()
+                             ? Outcome::waiting
+                             : down_.pump(*backend_, *client_, up_.ended());
     if (up == Outcome::failed || down == Outcome::failed) {
         // Whoever closed first has ended the session, however the other takes it.
         if (!half_closed_) {

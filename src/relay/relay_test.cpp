@@ -143,6 +143,21 @@ TEST_F(RelayTest, AResetEndsBoth)
     EXPECT_EQ(result_.end, End::client_failed);
 }
 
+// Whoever still sends to a mailbox server that has refused the rest and gone hears why.
+TEST_F(RelayTest, TheLastWordsOfADeadBackendArrive)
+{
+    start();
+    client_.say("more than it wants");
+    backend_.say("552 Too much\r\n");
+    const linger hard{1, 0};
+    setsockopt(backend_.peer, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    backend_.close_peer();
+    wait_for_the_end();
+    EXPECT_EQ(client_.heard(), "552 Too much\r\n");
+    EXPECT_EQ(result_.end, End::upstream_failed);
+    EXPECT_EQ(result_.bytes_to_client, 14u);
+}
+
 TEST_F(RelayTest, SilenceEndsIt)
 {
     start(20ms);
@@ -163,6 +178,21 @@ TEST_F(RelayTest, BytesFromEitherSideBreakTheSilence)
     EXPECT_FALSE(ended_);  // 120 ms after the start
     wait_for_the_end();
     EXPECT_EQ(result_.end, End::timed_out);
+}
+
+TEST_F(RelayTest, AStopOfTheLoopEndsAlsoWhoHadSomethingToMove)
+{
+    start();
+    backend_.say("hello");
+    EXPECT_EQ(hear(client_, 5), "hello");
+    loop_->post([this] {
+        loop_->end_idle_waits();
+        loop_->stop();
+    });
+    client_.say("in the same turn");
+    loop_->run();
+    ASSERT_TRUE(ended_);
+    EXPECT_EQ(result_.end, End::shut_down);
 }
 
 // Bytes that tell where they stand.
@@ -231,6 +261,32 @@ TEST_P(BulkTest, AllArrivesInOrder)
 }
 
 INSTANTIATE_TEST_SUITE_P(Relay, BulkTest, testing::Bool());
+
+// Whoever has had its share of a turn waits for others, and not for its peers.
+TEST_F(RelayTest, OthersTurnsAreNoSilence)
+{
+    constexpr auto kIdle = 50ms;
+    start(kIdle);
+    const std::string part(256 * 1024, 'x');
+    std::uint64_t moved = 0;
+    unsigned turn = 0;
+    unsigned full_turns = 0;
+    wait_until([&] {
+        while (::send(client_.peer, part.data(), part.size(), MSG_DONTWAIT) > 0) {
+        }
+        while (!backend_.heard(part.size()).empty()) {
+        }
+        const std::uint64_t before = std::exchange(moved, relay_->result().bytes_from_client);
+        if (moved - before >= Direction::kTurnBytes) {
+            ++full_turns;
+            for (const auto begin = net::Clock::now(); net::Clock::now() < begin + 2 * kIdle;) {
+            }
+        }
+        return ended_ || full_turns == 3 || ++turn == 10'000;
+    });
+    EXPECT_FALSE(ended_);
+    EXPECT_EQ(full_turns, 3u);
+}
 
 TEST_F(RelayTest, NothingIsReadForASideThatDoesNotTakeIt)
 {

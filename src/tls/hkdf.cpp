@@ -101,9 +101,11 @@ bool hmac(const evp_md_st* hash, Octets key, std::initializer_list<Octets> parts
     fill(0x36);
     Wiped<kBlockMax> outer_pad;
     std::ranges::transform(used, outer_pad.begin(), [](auto octet) { return octet ^ 0x36 ^ 0x5c; });
-    return digest(context, hash, used, parts, inner.data()) &&
-           digest(context, hash, {outer_pad.data(), block}, {{inner.data(), hash_bytes(hash)}},
-                  out);
+    const bool done =
+        digest(context, hash, used, parts, inner.data()) &&
+        digest(context, hash, {outer_pad.data(), block}, {{inner.data(), hash_bytes(hash)}}, out);
+    // A context that has ended holds the hash, which is a key: a new beginning wipes it.
+    return EVP_DigestInit_ex2(context, hash, nullptr) == 1 && done;
 }
 
 bool hkdf_extract(const evp_md_st* hash, Octets salt, Octets secret, unsigned char* out)

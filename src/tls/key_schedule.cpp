@@ -210,7 +210,8 @@ const OSSL_ALGORITHM* algorithms(void*, int operation, int* may_not_be_kept)
         entry(OSSL_FUNC_KDF_SETTABLE_CTX_PARAMS, known_parameters),
         {0, nullptr}};
     static const OSSL_ALGORITHM kDerivations[] = {
-        {"TLS13-KDF", "provider=postern", kFunctions, "key schedule of TLS 1.3"},
+        {"TLS13-KDF", "provider=postern,postern.key_schedule=yes", kFunctions,
+         "key schedule of TLS 1.3"},
         {nullptr, nullptr, nullptr, nullptr}};
     *may_not_be_kept = 0;
     return operation == OSSL_OP_KDF ? kDerivations : nullptr;
@@ -242,7 +243,7 @@ bool offer()
 
 SslContextPtr new_context(const ssl_method_st* method)
 {
-    return SslContextPtr(SSL_CTX_new_ex(nullptr, offer() ? "?provider=postern" : nullptr, method));
+    return SslContextPtr(SSL_CTX_new_ex(nullptr, offer() ? kKeySchedule : nullptr, method));
 }
 
 }  // namespace postern::tls

@@ -6,6 +6,11 @@ struct ssl_method_st;
 
 namespace postern::tls {
 
+// How contexts ask OpenSSL for the derivation of ours, which is taken unless the system's
+// configuration demands something that it hasn't, such as "fips=yes" or "provider=fips": a query
+// for the provider's name would take the place of that demand.
+constexpr const char* kKeySchedule = "?postern.key_schedule=yes";
+
 // A new context, TLS_server_method()'s or TLS_client_method()'s, that derives the keys of TLS 1.3
 // (RFC 8446 section 7.1) with a "TLS13-KDF" of ours. A handshake derives some twenty keys, and for
 // each of them OpenSSL 3.0 looks up the hash function, and makes and frees several objects, which

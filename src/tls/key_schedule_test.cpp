@@ -7,6 +7,8 @@
 #include <openssl/params.h>
 #include <openssl/ssl.h>
 
+#include <array>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <random>
@@ -72,6 +74,7 @@ std::optional<std::string> derive(const char* whose, Step step)
 
 constexpr const char* kOurs = "provider=postern";
 constexpr const char* kOpenssls = "provider=default";
+constexpr const char* kOurDescription = "key schedule of TLS 1.3";
 
 std::string from_hex(std::string_view text)
 {
@@ -94,11 +97,22 @@ TEST_F(KeySchedule, IsUsedByNewContexts)
 {
     ASSERT_NE(context_, nullptr);
     const std::unique_ptr<EVP_KDF, FreeDerivation> preferred(
-        EVP_KDF_fetch(nullptr, "TLS13-KDF", "?provider=postern"));
-    EXPECT_STREQ(EVP_KDF_get0_description(preferred.get()), "key schedule of TLS 1.3");
+        EVP_KDF_fetch(nullptr, "TLS13-KDF", kKeySchedule));
+    EXPECT_STREQ(EVP_KDF_get0_description(preferred.get()), kOurDescription);
     const std::unique_ptr<EVP_KDF, FreeDerivation> usual(
-        EVP_KDF_fetch(nullptr, "HKDF", "?provider=postern"));
+        EVP_KDF_fetch(nullptr, "HKDF", kKeySchedule));
     EXPECT_NE(usual, nullptr);  // the rest is OpenSSL's
+}
+
+// As "default_properties" of openssl.cnf sets them.
+TEST_F(KeySchedule, GivesWayToWhatTheSystemDemands)
+{
+    ASSERT_EQ(EVP_set_default_properties(nullptr, "provider=default"), 1);
+    const std::unique_ptr<EVP_KDF, FreeDerivation> demanded(
+        EVP_KDF_fetch(nullptr, "TLS13-KDF", kKeySchedule));
+    EXPECT_EQ(EVP_set_default_properties(nullptr, ""), 1);
+    ASSERT_NE(demanded, nullptr);
+    EXPECT_STRNE(EVP_KDF_get0_description(demanded.get()), kOurDescription);
 }
 
 // RFC 8448 section 3, "Simple 1-RTT Handshake".
@@ -189,6 +203,42 @@ TEST(Hmac, MatchesTheStandard)
     EXPECT_EQ(
         of(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"),
         from_hex("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"));
+}
+
+// How often memory that was allocated holds these octets. SHA-2's state has them as numbers.
+std::size_t count_on_heap(Octets hidden, unsigned char mask)
+{
+    std::ifstream maps("/proc/self/maps");
+    std::size_t count = 0;
+    for (std::string line; std::getline(maps, line);) {
+        if (!line.ends_with("[heap]")) {
+            continue;
+        }
+        const std::size_t dash = line.find('-');
+        const auto begin = std::stoull(line.substr(0, dash), nullptr, 16);
+        const auto end = std::stoull(line.substr(dash + 1), nullptr, 16);
+        const auto* const memory = reinterpret_cast<const unsigned char*>(begin);
+        for (std::size_t at = 0; at + hidden.size() <= end - begin; at += 4) {
+            bool is_same = true;
+            for (std::size_t i = 0; is_same && i < hidden.size(); ++i) {
+                is_same = memory[at + (i ^ 3)] == (hidden[i] ^ mask);
+            }
+            count += is_same ? 1 : 0;
+        }
+    }
+    return count;
+}
+
+TEST(Hmac, LeavesNothingBehind)
+{
+    constexpr unsigned char kMask = 0xa5;  // so that what we look for is not there for our sake
+    const std::array<unsigned char, 3> key{1, 2, 3};
+    std::array<unsigned char, 32> hidden{};
+    ASSERT_TRUE(hmac(hash_of_suite("SHA256"), key, {key, key}, hidden.data()));
+    for (unsigned char& octet : hidden) {
+        octet ^= kMask;
+    }
+    EXPECT_EQ(count_on_heap(hidden, kMask), 0u);
 }
 
 }  // namespace postern::tls

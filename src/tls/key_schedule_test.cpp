@@ -8,13 +8,13 @@
 #include <openssl/ssl.h>
 
 #include <array>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "tls/heap_testing.h"
 #include "tls/hkdf.h"
 
 namespace postern::tls {
@@ -205,40 +205,12 @@ TEST(Hmac, MatchesTheStandard)
         from_hex("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"));
 }
 
-// How often memory that was allocated holds these octets. SHA-2's state has them as numbers.
-std::size_t count_on_heap(Octets hidden, unsigned char mask)
-{
-    std::ifstream maps("/proc/self/maps");
-    std::size_t count = 0;
-    for (std::string line; std::getline(maps, line);) {
-        if (!line.ends_with("[heap]")) {
-            continue;
-        }
-        const std::size_t dash = line.find('-');
-        const auto begin = std::stoull(line.substr(0, dash), nullptr, 16);
-        const auto end = std::stoull(line.substr(dash + 1), nullptr, 16);
-        const auto* const memory = reinterpret_cast<const unsigned char*>(begin);
-        for (std::size_t at = 0; at + hidden.size() <= end - begin; at += 4) {
-            bool is_same = true;
-            for (std::size_t i = 0; is_same && i < hidden.size(); ++i) {
-                is_same = memory[at + (i ^ 3)] == (hidden[i] ^ mask);
-            }
-            count += is_same ? 1 : 0;
-        }
-    }
-    return count;
-}
-
 TEST(Hmac, LeavesNothingBehind)
 {
-    constexpr unsigned char kMask = 0xa5;  // so that what we look for is not there for our sake
     const std::array<unsigned char, 3> key{1, 2, 3};
-    std::array<unsigned char, 32> hidden{};
-    ASSERT_TRUE(hmac(hash_of_suite("SHA256"), key, {key, key}, hidden.data()));
-    for (unsigned char& octet : hidden) {
-        octet ^= kMask;
-    }
-    EXPECT_EQ(count_on_heap(hidden, kMask), 0u);
+    std::array<unsigned char, 32> secret{};
+    ASSERT_TRUE(hmac(hash_of_suite("SHA256"), key, {key, key}, secret.data()));
+    EXPECT_EQ(Hidden(secret).count_on_heap(), 0u);
 }
 
 }  // namespace postern::tls

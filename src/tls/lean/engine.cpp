@@ -177,7 +177,8 @@ void Engine::forget_key(Suite suite, Bytes key)
     for (const Direction direction : {kOpens, kSeals}) {
         Aead& aead = aeads_[static_cast<std::size_t>(suite)][direction];
         if (aead.context && CRYPTO_memcmp(aead.key.data(), key.data(), key.size()) == 0) {
-            EVP_CipherInit_ex2(aead.context.get(), nullptr, kNoKey, nullptr,
+            // The nonce too: the first record's is the IV.
+            EVP_CipherInit_ex2(aead.context.get(), nullptr, kNoKey, kNoKey,
                                direction == kSeals ? 1 : 0, nullptr);
             OPENSSL_cleanse(aead.key.data(), aead.key.size());
         }

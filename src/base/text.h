@@ -24,6 +24,12 @@ constexpr bool is_alpha(char c)
 
 std::string to_lower(std::string_view text);
 
+// Empties it and gives its memory back, as neither clear() does nor the assignment of an empty one.
+inline void release(std::string& text)
+{
+    std::string().swap(text);
+}
+
 constexpr bool iequals(std::string_view a, std::string_view b)
 {
     if (a.size() != b.size()) {

@@ -74,5 +74,13 @@ TEST(EscapeForLog, IsBounded)
     EXPECT_EQ(escape_for_log("abcde", 4), "abcd...");
 }
 
+TEST(Text, ReleaseGivesTheMemoryBack)
+{
+    std::string text(100'000, 'x');
+    release(text);
+    EXPECT_EQ(text, "");
+    EXPECT_LT(text.capacity(), 100u);
+}
+
 }  // namespace
 }  // namespace postern

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/text.h"
+
 namespace postern::relay {
 
 namespace {
@@ -140,7 +142,7 @@ Direction::Step Direction::flush(net::Stream& sink)
         held_->bytes.erase(0, out.bytes);
         return Step::blocked;
     }
-    held_->bytes = std::string();  // gives the memory back, as clear() would not
+    release(held_->bytes);
     if (!held_->pipe) {
         held_.reset();
     }

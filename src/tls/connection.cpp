@@ -134,7 +134,7 @@ void Connection::send_answers()
 void Connection::keep_input()
 {
     if (input_.empty()) {
-        unread_ = std::string();  // gives the memory back, as clear() would not
+        release(unread_);
     } else if (input_.data() >= unread_.data() && input_.data() < unread_.data() + unread_.size()) {
         unread_.erase(0, unread_.size() - input_.size());
     } else {
@@ -167,7 +167,7 @@ void Connection::send_sealed(std::string_view rest)
     }
     unsent_ += rest;
     if (unsent_.size() > kUnsentMax) {
-        unsent_ = std::string();
+        release(unsent_);
         ended_ = {.status = Io::Status::failed, .error = ENOBUFS};
     }
 }
@@ -283,7 +283,7 @@ Io Connection::flush()
         sent = unsent_.size();
     }
     if (sent == unsent_.size()) {
-        unsent_ = std::string();
+        release(unsent_);
     } else {
         unsent_.erase(0, sent);
     }

@@ -17,7 +17,7 @@ namespace postern::tls::lean {
 
 // A connection of TLS 1.3 after its handshake: keys and numbers, nothing else (RFC 8446
 // sections 4.6, 5 and 6). Knows no socket: it is given the bytes that have arrived, and gives those
-// to be sent. What it seals is what OpenSSL seals, byte for byte.
+// to be sent. What it answers is what OpenSSL answers, byte for byte.
 class Channel
 {
 public:
@@ -71,8 +71,7 @@ private:
     std::optional<Fault> judge(ContentType type, std::size_t size);
     std::optional<Fault> take_messages(Bytes content, std::string& answers);
     std::optional<Fault> judge_message() const;
-    std::optional<Fault> update_reading(unsigned char request);
-    void pay_update(std::string& answers);
+    std::optional<Fault> update_reading(unsigned char request, std::string& answers);
     std::optional<Fault> take_alert(Bytes content);
     std::size_t take_left_over(std::span<char> space);
     void fail(const Fault& fault, std::string& answers);
@@ -99,7 +98,6 @@ private:
     std::uint16_t content_max_;
     Suite suite_;
     bool is_server_ : 1;
-    bool owes_update_ : 1 = false;  // the peer has asked us for new keys
     bool received_close_ : 1 = false;
     bool sent_close_ : 1 = false;
 };

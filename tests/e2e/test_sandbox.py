@@ -12,7 +12,7 @@ import sys
 import pytest
 from support import hijack
 from support.ports import connect, free_port, wait_until
-from support.proxy import Proxy, postern_binary
+from support.proxy import Proxy, has_sanitizers
 from support.scripted_dns import A, ScriptedDns
 from support.users_file import user_line
 
@@ -20,13 +20,6 @@ PASSWORD = "Pw-of-the-proxy-81"
 IN_FORCE = r"sandbox: no_new_privs, seccomp, landlock \(ABI \d+\)"
 WITHOUT_LANDLOCK = os.path.join(os.path.dirname(__file__), "support", "without_landlock.py")
 is_root = os.geteuid() == 0
-
-
-def has_sanitizers():
-    """What they do in a process is what the sandbox forbids."""
-    with open(postern_binary(), "rb") as file:
-        binary = file.read()
-    return b"__asan_init" in binary or b"__tsan_init" in binary
 
 
 pytestmark = pytest.mark.skipif(has_sanitizers(), reason="builds with sanitizers have no sandbox")

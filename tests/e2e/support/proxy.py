@@ -16,15 +16,22 @@ def postern_binary():
     return os.environ.get("POSTERN_BINARY") or os.path.join(ROOT, "build", "release", "postern")
 
 
+def has_sanitizers():
+    """Is Postern built with those of the compiler?"""
+    with open(postern_binary(), "rb") as file:
+        binary = file.read()
+    return b"__asan_init" in binary or b"__tsan_init" in binary
+
+
 def binary_of(kind):
     return NGINX if kind == "nginx" else postern_binary()
 
 
 class Proxy:
-    """One running proxy with the given text inside mail { }."""
+    """One running proxy with the given text inside mail { }. `around` is a program that starts it."""
 
     def __init__(self, kind, folder, mail, ports=(), level="info", main="", events="", logs=None,
-                 start=True):
+                 start=True, around=(), environment=None):
         self.kind = kind
         self.ports = list(ports)
         self.prefix = os.path.join(folder, f"{kind}")
@@ -36,6 +43,8 @@ class Proxy:
         self._level = level
         self._main = main
         self._events = events
+        self._around = list(around)
+        self._environment = environment
         self.write(mail)
         if start:
             self.start()
@@ -52,8 +61,8 @@ class Proxy:
         return [binary_of(self.kind), "-c", self.configuration, "-p", self.prefix + "/", *arguments]
 
     def start(self):
-        self.program = Program(self.kind, self.command("-g", "daemon off;", "-e", "stderr"),
-                               self.prefix, self.ports)
+        command = [*self._around, *self.command("-g", "daemon off;", "-e", "stderr")]
+        self.program = Program(self.kind, command, self.prefix, self.ports, self._environment)
         return self
 
     def run(self, *arguments, **options):

@@ -71,15 +71,21 @@ struct Relayed {
     relay::Relay relay;
 };
 
+// Never inlined: the coroutine's frame would hold for days what this needs for a moment.
+[[gnu::noinline]] void end(Relayed& session)
+{
+    log_end(session.log, session.relay.result());
+    session.relay.close();  // before the seat is free
+    session.log.debug("client and upstream connections closed");
+}
+
 net::Detached relay_to_the_end(std::unique_ptr<Relayed> session)
 {
     while (session->relay.pump()) {
         relay::Relay::Pause pause = session->relay.pause();
         co_await pause;
     }
-    log_end(session->log, session->relay.result());
-    session->relay.close();  // before the seat is free
-    session->log.debug("client and upstream connections closed");
+    end(*session);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ def costs(server, folder, pki):
 
 # What holds what is idle: the listening port, directives, and the bytes that a session may cost.
 IDLE = {
-    "plain": ("imap", "", 640),
+    "plain": ("imap", "", 520),
     "TLS": ("imaps", "", 15200),
     "TLS, ssl_lean": ("imaps", "ssl_lean on;", 1200),
 }

@@ -59,8 +59,8 @@ def test_an_idle_session_holds_two_descriptors_and_no_buffer(costs, kind):
     own_each = (own_during - own_before) / count
     print(f"{each:.0f} bytes of the heap for each session, {own_each:.0f} of the process")
     assert each <= most_bytes
-    # What many logins at a time needed may lie between what is left.
-    assert own_each <= most_bytes * 1.2 + 1.5 * MIB / count
+    # What many logins at a time needed may lie between what is left: how many they were is chance.
+    assert own_each <= most_bytes * 1.2 + (5 * MIB if tls else MIB) / count
     # Only what all sessions share may have grown.
     largest = 16 * KIB if kind == "TLS" else KIB  # of OpenSSL's objects
     assert during.blocks_from(largest) - before.blocks_from(largest) <= 2

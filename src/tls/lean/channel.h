@@ -17,7 +17,7 @@ namespace postern::tls::lean {
 
 // A connection of TLS 1.3 after its handshake: keys and numbers, nothing else (RFC 8446
 // sections 4.6, 5 and 6). Knows no socket: it is given the bytes that have arrived, and gives those
-// to be sent. What it answers is what OpenSSL answers, byte for byte.
+// to be sent. What it seals is what OpenSSL seals, byte for byte.
 class Channel
 {
 public:

@@ -31,7 +31,7 @@ std::string_view Mailbox::greeting() const
 {
     switch (protocol_) {
     case Protocol::imap:
-        return "* OK ready\r\n";
+        return "* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN] ready\r\n";  // as Dovecot's
     case Protocol::pop3:
         return "+OK ready\r\n";
     case Protocol::smtp:

@@ -18,7 +18,7 @@ std::string say(Mailbox& mailbox, std::string_view line)
 TEST(BenchMailbox, LetsProxiesInWithLiterals)
 {
     Mailbox mailbox(Protocol::imap);
-    EXPECT_EQ(mailbox.greeting(), "* OK ready\r\n");
+    EXPECT_TRUE(mailbox.greeting().starts_with("* OK [CAPABILITY IMAP4rev1 "));
     EXPECT_EQ(say(mailbox, "a1 LOGIN {4}"), "+ go on\r\n");
     EXPECT_EQ(mailbox.literal_left(), 4u);
     mailbox.on_literal(4);

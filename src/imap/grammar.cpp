@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/line.h"
+#include "base/text.h"
 
 namespace postern::imap {
 
@@ -121,6 +123,43 @@ std::optional<Login> login(std::string_view tag, std::string_view user, std::str
                 fmt::format("{} {{{}}}\r\n", user, password.size()), Secret(last_part)};
     wipe(last_part.data(), last_part.size());
     return parts;
+}
+
+Secret at_once(const Login& login)
+{
+    // "{3}" at the end of a line becomes "{3+}".
+    const auto without_waiting = [](std::string_view line) {
+        return fmt::format("{}+}}\r\n", line.substr(0, line.size() - 3));
+    };
+    std::string text = without_waiting(login.command) + without_waiting(login.user);
+    text.reserve(text.size() + login.password.reveal().size());  // no copy of it stays behind
+    text += login.password.reveal();
+    Secret all(text);
+    wipe(text.data(), text.size());
+    return all;
+}
+
+bool takes_login_at_once(std::string_view greeting, const Login& login)
+{
+    constexpr std::string_view kBegin = "[CAPABILITY ";
+    constexpr std::size_t kShortMax = 4096;
+    const std::size_t begin = greeting.find('[');
+    const std::size_t end = greeting.find(']');
+    if (end == greeting.npos || begin > end ||
+        !iequals(greeting.substr(begin, kBegin.size()), kBegin)) {
+        return false;
+    }
+    const bool is_short =
+        login.user.size() <= kShortMax && login.password.reveal().size() <= kShortMax;
+    std::string_view words = greeting.substr(begin + kBegin.size(), end - begin - kBegin.size());
+    while (!words.empty()) {
+        const std::string_view word = words.substr(0, words.find(' '));
+        if (iequals(word, "LITERAL+") || (is_short && iequals(word, "LITERAL-"))) {
+            return true;
+        }
+        words.remove_prefix(std::min(words.size(), word.size() + 1));
+    }
+    return false;
 }
 
 }  // namespace postern::imap

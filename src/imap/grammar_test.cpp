@@ -455,5 +455,33 @@ TEST(ImapTag, OfACommandWithoutAnEnd)
     EXPECT_EQ(tag_of(""), "*");
 }
 
+TEST(ImapLogin, GoesInOnePieceWhereTheServerTakesIt)
+{
+    const auto parts = login("a1", "b {9}", "p w");
+    EXPECT_EQ(at_once(*parts).reveal(), "a1 LOGIN {5+}\r\nb {9} {3+}\r\np w\r\n");
+    EXPECT_EQ(at_once(*login("a1", "", "")).reveal(), "a1 LOGIN {0+}\r\n {0+}\r\n\r\n");
+    const auto takes = [&](std::string_view greeting) {
+        return takes_login_at_once(greeting, *parts);
+    };
+    EXPECT_TRUE(
+        takes("* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN] Dovecot ready.\r\n"));
+    EXPECT_TRUE(takes("* OK [capability literal-] x\r\n"));
+    EXPECT_FALSE(takes("* OK ready\r\n"));
+    EXPECT_FALSE(takes("* OK LITERAL+ ready\r\n"));
+    EXPECT_FALSE(takes("* OK [ALERT] [CAPABILITY LITERAL+]\r\n"));
+    EXPECT_FALSE(takes("* OK [CAPABILITY IMAP4rev1 XLITERAL+ LITERAL+X] LITERAL+\r\n"));
+    EXPECT_FALSE(takes("* OK [CAPABILITY IMAP4rev1 LITERAL+\r\n"));
+    EXPECT_FALSE(takes("* OK ] [CAPABILITY LITERAL+]\r\n"));
+    EXPECT_FALSE(takes("* OK [CAPABILITY ]\r\n"));
+}
+
+// RFC 7888 section 5: "LITERAL-" is for literals of 4096 octets and less.
+TEST(ImapLogin, GoesInTurnsIfItIsTooLongForThat)
+{
+    const auto parts = login("a1", std::string(4097, 'u'), "pw");
+    EXPECT_FALSE(takes_login_at_once("* OK [CAPABILITY LITERAL-]\r\n", *parts));
+    EXPECT_TRUE(takes_login_at_once("* OK [CAPABILITY LITERAL+]\r\n", *parts));
+}
+
 }  // namespace
 }  // namespace postern::imap

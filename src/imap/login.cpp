@@ -60,6 +60,27 @@ net::Task<std::optional<std::string>> start_tls(protocol::Upstream& upstream, st
     co_return failure;
 }
 
+// Each part when the backend has asked for it. Nothing on success, else what the client is told.
+net::Task<std::optional<std::string>> send_in_turns(protocol::Upstream& upstream,
+                                                    std::string_view tag, const Login& commands,
+                                                    log::SessionLog& log)
+{
+    constexpr Wanted kContinuationWanted{.kind = Reply::Kind::continuation};
+    log.set_action("sending LOGIN command to upstream");
+    co_await upstream.send(commands.command);
+    auto failure = co_await expect(upstream, tag, kContinuationWanted);
+    if (!failure) {
+        log.set_action("sending user name to upstream");
+        co_await upstream.send(commands.user);
+        failure = co_await expect(upstream, tag, kContinuationWanted);
+    }
+    if (!failure) {
+        log.set_action("sending password to upstream");
+        co_await upstream.send(commands.password.reveal());
+    }
+    co_return failure;
+}
+
 }  // namespace
 
 net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, const auth::Claim&,
@@ -72,33 +93,36 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, 
             upstream.failed("login name or password for upstream holds CR, LF or NUL"));
     }
 
-    constexpr Wanted kGreetingWanted{.kind = Reply::Kind::untagged_ok, .skip_untagged = false};
+    // It stays unread until it has been looked at.
+    constexpr Wanted kGreetingWanted{
+        .kind = Reply::Kind::untagged_ok, .skip_untagged = false, .is_for_client = true};
     constexpr std::string_view kNoTag;
     auto failure = co_await expect(upstream, kNoTag, kGreetingWanted);
     if (failure) {
         co_return std::unexpected(std::move(*failure));
     }
-    if (upstream.wants_starttls()) {
+    const std::size_t greeting_bytes = parse_reply(upstream.unread(), kNoTag)->consumed;
+    const bool at_once =
+        takes_login_at_once(upstream.unread().substr(0, greeting_bytes), *commands);
+    upstream.consume(greeting_bytes);
+    // What was said before TLS is not to be believed.
+    const bool wants_starttls = upstream.wants_starttls();
+    if (wants_starttls) {
         failure = co_await start_tls(upstream, tag_);
         if (failure) {
             co_return std::unexpected(std::move(*failure));
         }
     }
-    constexpr Wanted kContinuationWanted{.kind = Reply::Kind::continuation};
-    log().set_action("sending LOGIN command to upstream");
-    co_await upstream.send(commands->command);
-    failure = co_await expect(upstream, tag_, kContinuationWanted);
-    if (failure) {
-        co_return std::unexpected(std::move(*failure));
+    if (at_once && !wants_starttls) {
+        log().set_action("sending password to upstream");
+        const Secret all = imap::at_once(*commands);
+        co_await upstream.send(all.reveal());
+    } else {
+        failure = co_await send_in_turns(upstream, tag_, *commands, log());
+        if (failure) {
+            co_return std::unexpected(std::move(*failure));
+        }
     }
-    log().set_action("sending user name to upstream");
-    co_await upstream.send(commands->user);
-    failure = co_await expect(upstream, tag_, kContinuationWanted);
-    if (failure) {
-        co_return std::unexpected(std::move(*failure));
-    }
-    log().set_action("sending password to upstream");
-    co_await upstream.send(commands->password.reveal());
     constexpr Wanted kOkWanted{.kind = Reply::Kind::ok, .is_for_client = true};
     failure = co_await expect(upstream, tag_, kOkWanted);
     if (failure) {

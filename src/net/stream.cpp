@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "log/logger.h"
+#include "tls/acceptor.h"
 
 namespace postern::net {
 
@@ -100,15 +101,49 @@ void Stream::on_ready(std::uint32_t events)
     }
 }
 
+namespace {
+
+Stream::TlsFailure timed_out()
+{
+    return {Stream::TlsFailure::Reason::timed_out,
+            "SSL handshake timed out" + errno_text(ETIMEDOUT)};
+}
+
+}  // namespace
+
 Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl, Deadline& deadline)
 {
+    if (readable_) {
+        co_await loop_.patient_turn();
+    }
     tls_ = std::make_unique<Tls>(*this, std::move(ssl));
+    auto done = co_await shake_hands(deadline);
+    co_return done;
+}
+
+// The objects of a connection are some 30 KiB. Of many clients that have come at once, most wait
+// for their turn: made before, the objects would have left the processor's caches when it comes.
+Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(const tls::Acceptor& acceptor,
+                                                                Deadline& deadline)
+{
+    while (!readable_) {
+        StreamEvent event(*this, deadline);
+        if (!co_await event) {
+            co_return std::unexpected(timed_out());
+        }
+    }
+    co_await loop_.patient_turn();
+    tls_ = std::make_unique<Tls>(*this, acceptor.accept());
+    auto done = co_await shake_hands(deadline);
+    co_return done;
+}
+
+// The first step is taken at once, each other one when its turn has come.
+Task<std::expected<void, Stream::TlsFailure>> Stream::shake_hands(Deadline& deadline)
+{
     tls::Connection& connection = tls_->connection;
     using Reason = TlsFailure::Reason;
     for (;;) {
-        if (readable_) {
-            co_await loop_.patient_turn();
-        }
         const Io io = connection.handshake();
         switch (io.status) {
         case Io::Status::done:
@@ -127,8 +162,10 @@ Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl,
         }
         StreamEvent event(*this, deadline);
         if (!co_await event) {
-            co_return std::unexpected(
-                TlsFailure{Reason::timed_out, "SSL handshake timed out" + errno_text(ETIMEDOUT)});
+            co_return std::unexpected(timed_out());
+        }
+        if (readable_) {
+            co_await loop_.patient_turn();
         }
     }
 }

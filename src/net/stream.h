@@ -15,6 +15,10 @@
 #include "tls/client_context.h"
 #include "tls/connection.h"
 
+namespace postern::tls {
+class Acceptor;
+}
+
 namespace postern::net {
 
 using postern::Io;
@@ -55,6 +59,10 @@ public:
     // peer has sent before must have been read, or belong to the handshake. The stream is of no use
     // after a failure. Many handshakes at once don't keep other sessions waiting.
     Task<std::expected<void, TlsFailure>> start_tls(tls::SslPtr ssl, Deadline& deadline);
+    // As a server: what OpenSSL needs for a connection is made when the client has said something
+    // and its turn has come, not before.
+    Task<std::expected<void, TlsFailure>> start_tls(const tls::Acceptor& acceptor,
+                                                    Deadline& deadline);
     // As a client of that target: fails also if its certificate is not good enough.
     Task<std::expected<void, TlsFailure>> start_tls(const tls::ClientContext& context,
                                                     tls::ClientContext::Target target,
@@ -102,6 +110,7 @@ private:
         tls::Connection connection;
     };
 
+    Task<std::expected<void, TlsFailure>> shake_hands(Deadline& deadline);
     void on_ready(std::uint32_t events) override;
     Io receive(std::span<char> space);
     Io send(std::string_view bytes);

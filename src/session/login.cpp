@@ -220,8 +220,8 @@ net::Task<bool> Login::restart_under_tls()
 net::Task<bool> Login::start_tls()
 {
     in_handshake_ = true;
-    tls::SslPtr ssl = endpoint_.acceptor->accept();
-    const auto done = co_await client_.stream().start_tls(std::move(ssl), deadline_);
+    const tls::Acceptor& acceptor = *endpoint_.acceptor;
+    const auto done = co_await client_.stream().start_tls(acceptor, deadline_);
     in_handshake_ = false;
     if (!done) {
         const bool timed_out = done.error().reason == net::Stream::TlsFailure::Reason::timed_out;

@@ -221,6 +221,7 @@ std::optional<Fault> Channel::take_messages(Bytes content, std::string& answers)
             }
             body_left_ =
                 static_cast<std::uint32_t>(header_[1] << 16 | header_[2] << 8 | header_[3]);
+            pay_update(answers);
             if (const auto fault = judge_message()) {
                 return fault;
             }
@@ -245,7 +246,7 @@ std::optional<Fault> Channel::take_messages(Bytes content, std::string& answers)
         if (body.empty()) {
             return kEmptyKeyUpdate;
         }
-        return update_reading(body.front(), answers);
+        return update_reading(body.front());
     }
     return std::nullopt;
 }
@@ -264,18 +265,27 @@ std::optional<Fault> Channel::judge_message() const
 }
 
 // Section 4.6.3.
-std::optional<Fault> Channel::update_reading(unsigned char request, std::string& answers)
+std::optional<Fault> Channel::update_reading(unsigned char request)
 {
     if (request != kNotRequested && request != kRequested) {
         return kBadKeyUpdate;
     }
     update(reads_, suite_, engine_);
-    if (request == kRequested && may_write() && writes_.sequence != kLastSequence) {
+    if (request == kRequested) {
+        owes_update_ = true;
+    }
+    return std::nullopt;
+}
+
+// Our own keys are due before the next data (section 4.6.3); as OpenSSL does it, before the next
+// message as well, so that each that asks for new ones has its answer.
+void Channel::pay_update(std::string& answers)
+{
+    if (owes_update_ && may_write() && writes_.sequence != kLastSequence) {
         const std::size_t before = answers.size();
         answers.resize(before + kKeyUpdateBytes);
         renew_writing(answers.data() + before);
     }
-    return std::nullopt;
 }
 
 // Section 6.
@@ -322,7 +332,7 @@ Channel::Sealed Channel::write(std::string_view bytes, std::span<char> room)
             fault_ = kSequenceEnds;
             break;
         }
-        const bool renews = is_worn_out();
+        const bool renews = owes_update_ || is_worn_out();
         const std::size_t space = room.size() - sealed.size;
         if (space <= kOverheadBytes + (renews ? kKeyUpdateBytes : 0)) {
             break;
@@ -353,6 +363,7 @@ std::size_t Channel::renew_writing(char* room)
 {
     const std::size_t size = seal(ContentType::handshake, kUpdateMessage, room);
     update(writes_, suite_, engine_);
+    owes_update_ = false;
     return size;
 }
 

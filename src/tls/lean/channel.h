@@ -71,7 +71,8 @@ private:
     std::optional<Fault> judge(ContentType type, std::size_t size);
     std::optional<Fault> take_messages(Bytes content, std::string& answers);
     std::optional<Fault> judge_message() const;
-    std::optional<Fault> update_reading(unsigned char request, std::string& answers);
+    std::optional<Fault> update_reading(unsigned char request);
+    void pay_update(std::string& answers);
     std::optional<Fault> take_alert(Bytes content);
     std::size_t take_left_over(std::span<char> space);
     void fail(const Fault& fault, std::string& answers);
@@ -98,6 +99,7 @@ private:
     std::uint16_t content_max_;
     Suite suite_;
     bool is_server_ : 1;
+    bool owes_update_ : 1 = false;  // the peer has asked us for new keys
     bool received_close_ : 1 = false;
     bool sent_close_ : 1 = false;
 };

@@ -1,21 +1,25 @@
 #include "tls/lean/engine.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
 #include <algorithm>
 
 #include "base/assert.h"
+#include "tls/hkdf.h"
 #include "tls/lean/record.h"
 
 namespace postern::tls::lean {
 
 namespace {
 
-constexpr unsigned char kNoKey[kSecretBytesMax] = {};
+constexpr unsigned char kNoKey[kKeyBytesMax] = {};
+
+Bytes octets(std::string_view text)
+{
+    return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
+}
 
 int size_of(Bytes bytes)
 {
@@ -27,11 +31,6 @@ int size_of(Bytes bytes)
 void Engine::Free::operator()(evp_cipher_ctx_st* context) const
 {
     EVP_CIPHER_CTX_free(context);
-}
-
-void Engine::Free::operator()(evp_mac_ctx_st* context) const
-{
-    EVP_MAC_CTX_free(context);
 }
 
 Engine::Engine() = default;
@@ -47,62 +46,20 @@ Engine::~Engine()
 
 bool Engine::has(Suite suite)
 {
-    const bool has_all =
-        hmac(suite) != nullptr && aead(suite, kOpens) != nullptr && aead(suite, kSeals) != nullptr;
+    const bool has_all = hash_of_suite(facts_of(suite).digest) != nullptr &&
+                         aead(suite, kOpens) != nullptr && aead(suite, kSeals) != nullptr;
     if (!has_all) {
         ERR_clear_error();
     }
     return has_all;
 }
 
-evp_mac_ctx_st* Engine::hmac(Suite suite)
-{
-    auto& made = hmacs_[static_cast<std::size_t>(suite)];
-    if (!made) {
-        EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-        made.reset(EVP_MAC_CTX_new(mac));
-        EVP_MAC_free(mac);
-        const OSSL_PARAM params[] = {
-            OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                             const_cast<char*>(facts_of(suite).digest), 0),
-            OSSL_PARAM_construct_end()};
-        if (made && EVP_MAC_CTX_set_params(made.get(), params) != 1) {
-            made.reset();
-        }
-    }
-    return made.get();
-}
-
 void Engine::expand_label(Suite suite, Bytes secret, std::string_view label,
                           std::span<unsigned char> out)
 {
-    // struct HkdfLabel, then the number of the block, which is the first and only one (RFC 5869
-    // section 2.3).
-    constexpr std::string_view kPrefix = "tls13 ";
-    unsigned char info[64];
-    unsigned char* end = info;
-    *end++ = 0;
-    *end++ = static_cast<unsigned char>(out.size());
-    *end++ = static_cast<unsigned char>(kPrefix.size() + label.size());
-    end = std::ranges::copy(kPrefix, end).out;
-    end = std::ranges::copy(label, end).out;
-    *end++ = 0;
-    *end++ = 1;
-    unsigned char block[kSecretBytesMax];
-    std::size_t size = 0;
-    EVP_MAC_CTX* const context = hmac(suite);
-    const bool done = context != nullptr &&
-                      EVP_MAC_init(context, secret.data(), secret.size(), nullptr) == 1 &&
-                      EVP_MAC_update(context, info, static_cast<std::size_t>(end - info)) == 1 &&
-                      EVP_MAC_final(context, block, &size, sizeof block) == 1 && size >= out.size();
+    const bool done = hkdf_expand_label(hash_of_suite(facts_of(suite).digest), secret,
+                                        octets("tls13 "), octets(label), {}, out);
     POSTERN_ASSERT(done);
-    std::copy_n(block, out.size(), out.begin());
-    OPENSSL_cleanse(block, sizeof block);
-}
-
-void Engine::forget_secrets(Suite suite)
-{
-    EVP_MAC_init(hmac(suite), kNoKey, facts_of(suite).secret_bytes, nullptr);
 }
 
 Engine::Aead* Engine::aead(Suite suite, Direction direction)

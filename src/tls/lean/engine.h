@@ -10,7 +10,6 @@
 #include "tls/lean/suite.h"
 
 struct evp_cipher_ctx_st;
-struct evp_mac_ctx_st;
 
 namespace postern::tls::lean {
 
@@ -33,11 +32,9 @@ public:
     // Does this OpenSSL have what the suite needs?
     bool has(Suite suite);
 
-    // HKDF-Expand-Label (RFC 8446 section 7.1) without a context, `out` no longer than the digest.
-    // `forget_secrets` follows the last one.
-    void expand_label(Suite suite, Bytes secret, std::string_view label,
-                      std::span<unsigned char> out);
-    void forget_secrets(Suite suite);
+    // HKDF-Expand-Label (RFC 8446 section 7.1) without a context.
+    static void expand_label(Suite suite, Bytes secret, std::string_view label,
+                             std::span<unsigned char> out);
 
     // One record's keys, nonce and header (the additional data).
     struct Sealing {
@@ -63,7 +60,6 @@ public:
 private:
     struct Free {
         void operator()(evp_cipher_ctx_st* context) const;
-        void operator()(evp_mac_ctx_st* context) const;
     };
     struct Aead {
         std::unique_ptr<evp_cipher_ctx_st, Free> context;
@@ -71,12 +67,10 @@ private:
     };
     enum Direction : unsigned char { kOpens, kSeals };
 
-    evp_mac_ctx_st* hmac(Suite suite);
     Aead* aead(Suite suite, Direction direction);
     evp_cipher_ctx_st* prepared(const Sealing& how, Direction direction);
 
     Aead aeads_[kSuites][2];
-    std::unique_ptr<evp_mac_ctx_st, Free> hmacs_[kSuites];
     std::unique_ptr<unsigned char[]> spare_;
 };
 

@@ -29,29 +29,29 @@ std::array<unsigned char, kIvBytes> TrafficKeys::nonce() const
     return nonce;
 }
 
-void derive(TrafficKeys& keys, Suite suite, Engine& engine)
+void derive(TrafficKeys& keys, Suite suite)
 {
     const Bytes secret = secret_of(keys, suite);
-    engine.expand_label(suite, secret, "key", std::span(keys.key).first(facts_of(suite).key_bytes));
-    engine.expand_label(suite, secret, "iv", keys.iv);
-    engine.forget_secrets(suite);
+    Engine::expand_label(suite, secret, "key",
+                         std::span(keys.key).first(facts_of(suite).key_bytes));
+    Engine::expand_label(suite, secret, "iv", keys.iv);
     keys.sequence = 0;
 }
 
-void update_secret(TrafficKeys& keys, Suite suite, Engine& engine)
+void update_secret(TrafficKeys& keys, Suite suite)
 {
     std::array<unsigned char, kSecretBytesMax> next{};
     const auto part = std::span(next).first(facts_of(suite).secret_bytes);
-    engine.expand_label(suite, secret_of(keys, suite), "traffic upd", part);
+    Engine::expand_label(suite, secret_of(keys, suite), "traffic upd", part);
     keys.secret = next;
     OPENSSL_cleanse(next.data(), next.size());
 }
 
 void update(TrafficKeys& keys, Suite suite, Engine& engine)
 {
-    update_secret(keys, suite, engine);
+    update_secret(keys, suite);
     engine.forget_key(suite, keys.key_of(suite));
-    derive(keys, suite, engine);
+    derive(keys, suite);
 }
 
 }  // namespace postern::tls::lean

@@ -26,10 +26,11 @@ struct TrafficKeys {
 };
 
 // Key and IV from the secret; the next record is the first one.
-void derive(TrafficKeys& keys, Suite suite, Engine& engine);
-// The secret's successor, that is what a KeyUpdate brings (section 7.2), and its key and IV.
+void derive(TrafficKeys& keys, Suite suite);
+// The secret's successor, that is what a KeyUpdate brings (section 7.2), and its key and IV. The
+// engine forgets the old key.
 void update(TrafficKeys& keys, Suite suite, Engine& engine);
 // The successor alone.
-void update_secret(TrafficKeys& keys, Suite suite, Engine& engine);
+void update_secret(TrafficKeys& keys, Suite suite);
 
 }  // namespace postern::tls::lean

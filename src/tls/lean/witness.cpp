@@ -115,13 +115,13 @@ void on_secret(const SSL* ssl, const char* line)
     }
 }
 
-TrafficKeys keys_of(const Direction& direction, Suite suite, Engine& engine)
+TrafficKeys keys_of(const Direction& direction, Suite suite)
 {
     TrafficKeys keys = direction.keys;
     for (unsigned i = 0; i < direction.updates; ++i) {
-        update_secret(keys, suite, engine);
+        update_secret(keys, suite);
     }
-    derive(keys, suite, engine);
+    derive(keys, suite);
     keys.sequence = direction.keys.sequence;
     return keys;
 }
@@ -172,8 +172,8 @@ std::optional<Channel::Beginning> take_over(ssl_st& ssl, Engine& engine)
     if (fragment != TLSEXT_max_fragment_length_DISABLED) {
         beginning.content_max = static_cast<std::uint16_t>(256 << fragment);
     }
-    beginning.reads = keys_of(witness->reads, *suite, engine);
-    beginning.writes = keys_of(witness->writes, *suite, engine);
+    beginning.reads = keys_of(witness->reads, *suite);
+    beginning.writes = keys_of(witness->writes, *suite);
     return beginning;
 }
 

@@ -22,23 +22,28 @@ public:
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
 
-    void line(std::string_view first, std::string_view second, std::string_view third)
+    // What we say ourselves, and what others have said, which must not end a line.
+    Request& ours(std::string_view text)
     {
-        for (const std::string_view part : {first, second, third}) {
-            is_valid_ = is_valid_ && fits_on_a_line(part);
-            text_ += part;
-        }
-        text_ += "\r\n";
+        text_ += text;
+        return *this;
+    }
+    Request& theirs(std::string_view text)
+    {
+        is_valid_ = is_valid_ && fits_on_a_line(text);
+        return ours(text);
     }
 
-    void header(std::string_view name, std::string_view value) { line(name, ": ", value); }
+    void header(std::string_view name, std::string_view value)
+    {
+        ours(name).ours(": ").theirs(value).ours(kLineEnd);
+    }
 
     // NGINX's escapes, those of URLs: "%XX" for bytes up to the space and for "%".
     void escaped_header(std::string_view name, std::string_view value)
     {
         constexpr char kHex[] = "0123456789ABCDEF";
-        text_ += name;
-        text_ += ": ";
+        ours(name).ours(": ");
         for (const char c : value) {
             const auto byte = static_cast<unsigned char>(c);
             if (byte <= ' ' || c == '%') {
@@ -49,16 +54,18 @@ public:
                 text_ += c;
             }
         }
-        text_ += "\r\n";
+        ours(kLineEnd);
     }
 
     std::optional<Secret> finish()
     {
-        text_ += "\r\n";
-        return is_valid_ ? std::optional<Secret>(text_) : std::nullopt;
+        ours(kLineEnd);
+        return is_valid_ ? std::optional<Secret>(Secret::taken_from(text_)) : std::nullopt;
     }
 
 private:
+    static constexpr std::string_view kLineEnd = "\r\n";
+
     std::string text_;
     bool is_valid_ = true;
 };
@@ -217,7 +224,8 @@ std::optional<Secret> make_request(const HttpService& service, const Claim& clai
 {
     const bool has_salt = claim.method == Method::apop || claim.method == Method::cram_md5;
     Request request(most_bytes(service, claim, peer));
-    request.line("GET ", service.where.uri, service.keepalive > 0 ? " HTTP/1.1" : " HTTP/1.0");
+    request.ours("GET ").theirs(service.where.uri);
+    request.ours(service.keepalive > 0 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
     request.header("Host", service.where.host);
     request.header("Auth-Method", to_string(claim.method));
     request.escaped_header("Auth-User", claim.login);
@@ -247,7 +255,7 @@ std::optional<Secret> make_request(const HttpService& service, const Claim& clai
         add_tls(request, *peer.tls, service.pass_client_cert);
     }
     for (const auto& [name, value] : service.headers) {
-        request.header(name, value);
+        request.theirs(name).header("", value);
     }
     return request.finish();
 }

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "net/attempts.h"
 
 namespace postern::backend {
@@ -24,7 +25,10 @@ Connection::Connection(Target target, const tls::ClientContext* context, std::si
 net::Task<bool> Connection::open(net::Resolver& resolver)
 {
     log_.set_action("connecting to upstream");
-    auto addresses = co_await find(resolver);
+    std::optional<net::Resolver::Addresses> addresses = known_addresses();
+    if (!addresses) {
+        addresses = co_await look_up(resolver);
+    }
     if (!addresses) {
         co_return false;
     }
@@ -47,15 +51,24 @@ net::Task<bool> Connection::open(net::Resolver& resolver)
     co_return false;
 }
 
-net::Task<std::optional<net::Resolver::Addresses>> Connection::find(net::Resolver& resolver)
+// What needs no name service: nothing, if the host is a name.
+std::optional<net::Resolver::Addresses> Connection::known_addresses() const
 {
     constexpr std::string_view kUnix = "unix:";
     if (target_.host.starts_with(kUnix)) {
         log_.set_upstream(target_.host);
-        co_return net::Resolver::Addresses{
-            SocketAddress::unix_path(target_.host.substr(kUnix.size()))};
+        return net::Resolver::Addresses{
+            SocketAddress::unix_path(std::string_view(target_.host).substr(kUnix.size()))};
     }
-    log_.set_upstream(fmt::format("{}:{}", target_.host, target_.port));
+    log_.set_upstream(concat({target_.host, ":", std::to_string(target_.port)}));
+    if (const auto address = SocketAddress::parse_ip(target_.host, target_.port)) {
+        return net::Resolver::Addresses{*address};
+    }
+    return std::nullopt;
+}
+
+net::Task<std::optional<net::Resolver::Addresses>> Connection::look_up(net::Resolver& resolver)
+{
     auto found = co_await resolver.addresses(target_.host, target_.port, deadline_);
     if (!found) {
         log_.line(LogLevel::error, "\"{}\" could not be resolved ({})", target_.host,

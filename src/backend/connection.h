@@ -63,7 +63,8 @@ public:
     std::unique_ptr<net::Stream> release() { return std::move(stream_); }
 
 private:
-    net::Task<std::optional<net::Resolver::Addresses>> find(net::Resolver& resolver);
+    std::optional<net::Resolver::Addresses> known_addresses() const;
+    net::Task<std::optional<net::Resolver::Addresses>> look_up(net::Resolver& resolver);
     net::Task<bool> reach(const SocketAddress& address, net::Deadline& deadline);
     net::Task<bool> send_proxy_header(net::Deadline& deadline);
     net::Task<bool> handshake(net::Deadline& deadline);

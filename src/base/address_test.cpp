@@ -27,6 +27,17 @@ TEST(SocketAddress, UnixPathsMayFillTheirPlace)
     EXPECT_EQ(address.path(), std::string(sizeof unterminated.sun_path, 'x'));
 }
 
+TEST(SocketAddress, IsWrittenAsItIsRead)
+{
+    for (const char* ip : {"0.0.0.0", "1.2.3.4", "10.20.30.40", "192.0.2.199", "255.255.255.255"}) {
+        const auto address = SocketAddress::parse_ip(ip, 65535);
+        ASSERT_TRUE(address) << ip;
+        EXPECT_EQ(address->ip_text(), ip);
+        EXPECT_EQ(address->text(), std::string(ip) + ":65535");
+    }
+    EXPECT_EQ(SocketAddress::parse_ip("2001:db8::1", 1)->text(), "[2001:db8::1]:1");
+}
+
 TEST(SocketAddress, Ipv6HasNoScopeOrFlowUnlessGiven)
 {
     alignas(SocketAddress) unsigned char memory[sizeof(SocketAddress)];

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 namespace postern {
 
 void wipe(char* data, std::size_t size) noexcept
@@ -9,6 +11,21 @@ void wipe(char* data, std::size_t size) noexcept
     if (size > 0) {
         explicit_bzero(data, size);
     }
+}
+
+Secret Secret::joined(std::initializer_list<std::string_view> parts)
+{
+    std::string text = concat(parts);
+    return taken_from(text);
+}
+
+Secret Secret::taken_from(std::string& text) noexcept
+{
+    Secret secret;
+    secret.text_ = std::move(text);
+    wipe(text.data(), text.capacity());  // a short string was copied, not moved
+    text.clear();
+    return secret;
 }
 
 Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_))

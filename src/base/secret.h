@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,10 @@ class Secret
 public:
     Secret() = default;
     explicit Secret(std::string_view text) : text_(text) {}
+    // Made of parts in a row; no copy is left behind.
+    static Secret joined(std::initializer_list<std::string_view> parts);
+    // Leaves `text` empty and wiped.
+    static Secret taken_from(std::string& text) noexcept;
     Secret(Secret&& other) noexcept;
     Secret& operator=(Secret&& other) noexcept;
     Secret(const Secret&) = delete;

@@ -31,6 +31,25 @@ TEST(Secret, ClearOverwrites)
     }
 }
 
+TEST(Secret, IsJoinedOfParts)
+{
+    EXPECT_EQ(Secret::joined({"PASS ", "a b", "\r\n"}).reveal(), "PASS a b\r\n");
+}
+
+TEST(Secret, TakesATextAndLeavesNothing)
+{
+    for (const std::string& text : {std::string("short"), std::string(100, 'x')}) {
+        std::string source = text;
+        const Secret secret = Secret::taken_from(source);
+        EXPECT_EQ(secret.reveal(), text);
+        EXPECT_TRUE(source.empty());
+        const char* const left = source.data();
+        for (std::size_t i = 0; i < source.capacity(); ++i) {
+            EXPECT_EQ(left[i], '\0') << i;
+        }
+    }
+}
+
 TEST(Secret, ComparesAll)
 {
     EXPECT_TRUE(equal_in_constant_time("", ""));

@@ -43,6 +43,17 @@ std::size_t utf8_length(std::string_view text)
     return length;
 }
 
+// Printable ASCII without quotes and backslashes. Looks at all of it without a branch, so that many
+// bytes are looked at at once.
+bool is_plain(std::string_view text)
+{
+    bool plain = true;
+    for (const char c : text) {
+        plain &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    }
+    return plain;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text)
@@ -52,6 +63,20 @@ std::string to_lower(std::string_view text)
         c = to_lower(c);
     }
     return result;
+}
+
+std::string concat(std::initializer_list<std::string_view> parts)
+{
+    std::size_t bytes = 0;
+    for (const std::string_view part : parts) {
+        bytes += part.size();
+    }
+    std::string text;
+    text.reserve(bytes);
+    for (const std::string_view part : parts) {
+        text += part;
+    }
+    return text;
 }
 
 std::string_view trim(std::string_view text, std::string_view set)
@@ -67,6 +92,9 @@ std::string escape_for_log(std::string_view text, std::size_t limit)
 {
     constexpr char kHex[] = "0123456789abcdef";
     const bool cut = text.size() > limit;
+    if (!cut && is_plain(text)) {
+        return std::string(text);
+    }
     std::string result;
     for (std::string_view rest = text.substr(0, limit); !rest.empty();) {
         const std::size_t length = utf8_length(rest);

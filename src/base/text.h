@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ constexpr bool iequals(std::string_view a, std::string_view b)
     }
     return true;
 }
+
+// Its parts in a row: what fmt::format does with "{}{}{}", at a fraction of the cost.
+std::string concat(std::initializer_list<std::string_view> parts);
 
 std::string_view trim(std::string_view text, std::string_view set = " ");
 

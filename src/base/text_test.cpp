@@ -25,6 +25,12 @@ TEST(Text, NumbersAreDigitsAndNothingElse)
     }
 }
 
+TEST(Text, PartsInARow)
+{
+    EXPECT_EQ(concat({}), "");
+    EXPECT_EQ(concat({"a", "", std::string(40, 'b'), "\r\n"}), "a" + std::string(40, 'b') + "\r\n");
+}
+
 TEST(Text, Trim)
 {
     EXPECT_EQ(trim("  a b  "), "a b");

@@ -1,6 +1,7 @@
 #include "http/response_head.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/text.h"
@@ -10,6 +11,7 @@ namespace postern::http {
 namespace {
 
 constexpr std::string_view kHttp = "HTTP/";
+constexpr std::size_t kUsualHeaders = 8;
 
 struct StatusLine {
     bool http_1_1 = false;  // or a later 1.x
@@ -33,9 +35,18 @@ StatusLine parse_status_line(std::string_view text)
     return line;
 }
 
+constexpr auto kNameBytes = [] {
+    std::array<bool, 256> table{};
+    for (int byte = 0; byte < 256; ++byte) {
+        const char c = static_cast<char>(byte);
+        table[static_cast<std::size_t>(byte)] = is_alpha(c) || is_digit(c) || c == '-';
+    }
+    return table;
+}();
+
 constexpr bool is_name_byte(char c)
 {
-    return is_alpha(c) || is_digit(c) || c == '-';
+    return kNameBytes[static_cast<unsigned char>(c)];
 }
 
 enum class LineKind : unsigned char { header, end, invalid };
@@ -51,8 +62,8 @@ LineKind parse_line(std::string_view line, Header& header)
         colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1));
     const bool name_is_valid = !header.name.empty() && header.name[0] != '-' &&
                                std::ranges::all_of(header.name, is_name_byte);
-    const bool value_is_valid =
-        header.value.find_first_of(std::string_view("\0\r", 2)) == std::string_view::npos;
+    const bool value_is_valid = header.value.find('\0') == std::string_view::npos &&
+                                header.value.find('\r') == std::string_view::npos;
     return name_is_valid && value_is_valid ? LineKind::header : LineKind::invalid;
 }
 
@@ -114,6 +125,7 @@ std::expected<std::optional<ResponseHead>, HeadError> parse_response_head(std::s
         return std::nullopt;
     }
     ResponseHead head;
+    head.headers.reserve(kUsualHeaders);
     StatusLine status;
     bool in_status_line = input.starts_with(kHttp);
     for (;;) {

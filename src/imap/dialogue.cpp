@@ -1,5 +1,7 @@
 #include "imap/dialogue.h"
 
+#include "base/text.h"
+
 namespace postern::imap {
 
 net::Task<bool> Dialogue::greet()
@@ -37,7 +39,7 @@ net::Task<protocol::Request> Dialogue::authorize()
             co_await client().write(reply);
             co_return protocol::Goodbye{};
         }
-        std::string reply = invalid(command.tag);
+        std::string reply;
         switch (command.verb) {
         case Verb::capability:  // RFC 9051 section 6.1.1
             reply = capability(settings().imap_capabilities, settings().imap_auth, protection()) +
@@ -56,6 +58,7 @@ net::Task<protocol::Request> Dialogue::authorize()
                 co_await client().write(reply);
                 co_return protocol::WantsTls{};
             }
+            reply = invalid(command.tag);
             break;
         case Verb::login:  // section 6.2.3
             if (command.has_right_arguments() && protection().may_authenticate()) {
@@ -67,8 +70,10 @@ net::Task<protocol::Request> Dialogue::authorize()
                     co_return claim;
                 }
             }
+            reply = invalid(command.tag);
             break;
         case Verb::authenticate:  // section 6.2.2
+            reply = invalid(command.tag);
             if (command.has_right_arguments() && protection().may_authenticate()) {
                 SaslEnd end = co_await authenticate(command);
                 if (end.claim) {
@@ -124,7 +129,7 @@ net::Task<Dialogue::SaslEnd> Dialogue::authenticate(const Command& command)
 
 net::Task<> Dialogue::refuse(const auth::Refusal& refusal)
 {
-    const std::string reply = fmt::format("{} NO {}\r\n", tag_, refusal.text);
+    const std::string reply = concat({tag_, " NO ", refusal.text, "\r\n"});
     co_await client().write(reply);
 }
 

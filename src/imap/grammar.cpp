@@ -1,7 +1,5 @@
 #include "imap/grammar.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -38,17 +36,17 @@ std::vector<std::string_view> Command::words() const
 
 std::string completed(std::string_view tag)
 {
-    return fmt::format("{} OK completed\r\n", tag);
+    return concat({tag, " OK completed\r\n"});
 }
 
 std::string invalid(std::string_view tag)
 {
-    return fmt::format("{} BAD invalid command\r\n", tag);
+    return concat({tag, " BAD invalid command\r\n"});
 }
 
 std::string prompt(std::string_view text)
 {
-    return fmt::format("+ {}\r\n", text);
+    return concat({"+ ", text, "\r\n"});
 }
 
 std::string capability(std::span<const std::string> words, const Mechanisms& mechanisms,
@@ -110,7 +108,7 @@ std::optional<Reply> parse_reply(std::string_view input, std::string_view tag)
 
 std::string starttls_command(std::string_view tag)
 {
-    return fmt::format("{} STARTTLS\r\n", tag);
+    return concat({tag, " STARTTLS\r\n"});
 }
 
 std::optional<Login> login(std::string_view tag, std::string_view user, std::string_view password)
@@ -118,25 +116,17 @@ std::optional<Login> login(std::string_view tag, std::string_view user, std::str
     if (!fits_on_a_line(tag) || !fits_on_a_line(user) || !fits_on_a_line(password)) {
         return std::nullopt;
     }
-    std::string last_part = fmt::format("{}\r\n", password);
-    Login parts{fmt::format("{} LOGIN {{{}}}\r\n", tag, user.size()),
-                fmt::format("{} {{{}}}\r\n", user, password.size()), Secret(last_part)};
-    wipe(last_part.data(), last_part.size());
-    return parts;
+    return Login{concat({tag, " LOGIN {", std::to_string(user.size()), "}\r\n"}),
+                 concat({user, " {", std::to_string(password.size()), "}\r\n"}),
+                 Secret::joined({password, "\r\n"})};
 }
 
 Secret at_once(const Login& login)
 {
     // "{3}" at the end of a line becomes "{3+}".
-    const auto without_waiting = [](std::string_view line) {
-        return fmt::format("{}+}}\r\n", line.substr(0, line.size() - 3));
-    };
-    std::string text = without_waiting(login.command) + without_waiting(login.user);
-    text.reserve(text.size() + login.password.reveal().size());  // no copy of it stays behind
-    text += login.password.reveal();
-    Secret all(text);
-    wipe(text.data(), text.size());
-    return all;
+    const auto without_end = [](std::string_view line) { return line.substr(0, line.size() - 3); };
+    return Secret::joined({without_end(login.command), "+}\r\n", without_end(login.user), "+}\r\n",
+                           login.password.reveal()});
 }
 
 bool takes_login_at_once(std::string_view greeting, const Login& login)

@@ -1,5 +1,6 @@
 #include "log/logger.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,46 @@ namespace postern::log {
 namespace {
 
 constexpr std::size_t kLineMax = 2048;  // with its line feed; NGINX: the same
+
+// "PID#TID: " of this thread. The kernel is asked once, and again by the child of a fork.
+class Writer
+{
+public:
+    static std::string_view text()
+    {
+        static const int registered = ::pthread_atfork(nullptr, nullptr, [] { writer_.size_ = 0; });
+        if (writer_.size_ == 0 || registered != 0) {
+            const auto result = fmt::format_to_n(writer_.bytes_, sizeof(writer_.bytes_),
+                                                 "{}#{}: ", ::getpid(), ::gettid());
+            writer_.size_ = result.size;
+        }
+        return {writer_.bytes_, writer_.size_};
+    }
+
+private:
+    char bytes_[32];
+    std::size_t size_;
+
+    static thread_local Writer writer_;
+};
+
+thread_local constinit Writer Writer::writer_{};
+
+bool is_control(char c)
+{
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+}
+
+// Looks at all of them without a branch, so that many are looked at at once.
+bool has_control(std::string_view text)
+{
+    bool found = false;
+    for (const char c : text) {
+        found |= is_control(c);
+    }
+    return found;
+}
 
 // A line under construction, in place: what doesn't fit is cut, an escape or a UTF-8 sequence
 // whole.
@@ -33,26 +74,27 @@ public:
         append({digits.data(), digits.size()});
     }
 
-    void append_escaped(std::string_view text)
+    // A text in parts. Most need no escape and fit: only once they stand here, in one piece, they
+    // are looked at.
+    void append_escaped(std::initializer_list<std::string_view> parts)
     {
-        constexpr char kHex[] = "0123456789abcdef";
-        while (!text.empty()) {
-            const auto control = std::find_if(text.begin(), text.end(), is_control);
-            const auto clean = static_cast<std::size_t>(control - text.begin());
-            if (clean > room()) {
-                append(text.substr(0, whole_characters(text, room())));
+        const std::size_t begin = size_;
+        std::size_t bytes = 0;
+        for (const std::string_view part : parts) {
+            bytes += part.size();
+        }
+        if (bytes <= room()) {
+            for (const std::string_view part : parts) {
+                append(part);
+            }
+            if (!has_control({bytes_ + begin, bytes})) {
                 return;
             }
-            append(text.substr(0, clean));
-            text.remove_prefix(clean);
-            if (!text.empty()) {
-                const auto byte = static_cast<unsigned char>(text[0]);
-                const char escape[] = {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
-                if (sizeof(escape) > room()) {
-                    return;
-                }
-                append({escape, sizeof(escape)});
-                text.remove_prefix(1);
+            size_ = begin;
+        }
+        for (const std::string_view part : parts) {
+            if (!append_with_escapes(part)) {
+                return;
             }
         }
     }
@@ -64,7 +106,31 @@ public:
     }
 
 private:
-    static bool is_control(char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }
+    // False: the rest doesn't fit.
+    bool append_with_escapes(std::string_view text)
+    {
+        constexpr char kHex[] = "0123456789abcdef";
+        while (!text.empty()) {
+            const auto control = std::find_if(text.begin(), text.end(), is_control);
+            const auto clean = static_cast<std::size_t>(control - text.begin());
+            if (clean > room()) {
+                append(text.substr(0, whole_characters(text, room())));
+                return false;
+            }
+            append(text.substr(0, clean));
+            text.remove_prefix(clean);
+            if (!text.empty()) {
+                const auto byte = static_cast<unsigned char>(text[0]);
+                const char escape[] = {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+                if (sizeof(escape) > room()) {
+                    return false;
+                }
+                append({escape, sizeof(escape)});
+                text.remove_prefix(1);
+            }
+        }
+        return true;
+    }
 
     // The longest cut of at most `limit` bytes that doesn't end inside a UTF-8 sequence.
     static std::size_t whole_characters(std::string_view text, std::size_t limit)
@@ -200,7 +266,8 @@ Logger Logger::at_all_levels() const
     return Logger(std::move(sinks));
 }
 
-void Logger::write(LogLevel level, std::string_view message, std::uint64_t connection) const
+void Logger::write_parts(LogLevel level, std::initializer_list<std::string_view> message,
+                         std::uint64_t connection) const
 {
     if (!enabled(level)) {
         return;
@@ -210,10 +277,7 @@ void Logger::write(LogLevel level, std::string_view message, std::uint64_t conne
     line.append(" [");
     line.append(to_string(level));
     line.append("] ");
-    line.append_number(static_cast<std::uint64_t>(::getpid()));
-    line.append("#");
-    line.append_number(static_cast<std::uint64_t>(::gettid()));
-    line.append(": ");
+    line.append(Writer::text());
     if (connection != 0) {
         line.append("*");
         line.append_number(connection);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -81,7 +82,13 @@ public:
     // One line: "2026/11/23 10:00:00 [info] PID#TID: MESSAGE", or with "*NUMBER " before the
     // message if a connection number is given. Control characters in the message become \xNN, and
     // the line is cut at 2048 bytes: one event, one line.
-    void write(LogLevel level, std::string_view message, std::uint64_t connection = 0) const;
+    void write(LogLevel level, std::string_view message, std::uint64_t connection = 0) const
+    {
+        write_parts(level, {message}, connection);
+    }
+    // The same, of a message that is in pieces.
+    void write_parts(LogLevel level, std::initializer_list<std::string_view> message,
+                     std::uint64_t connection = 0) const;
 
     template <typename... Args>
     void line(LogLevel level, fmt::format_string<Args...> format, Args&&... args) const

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -180,6 +181,43 @@ TEST_F(LoggerTest, CutKeepsEscapesAndCharactersWhole)
     EXPECT_EQ(written[3].substr(prefix), std::string(fits - 2, 'a'));
     EXPECT_EQ(written[4].substr(prefix), std::string(fits - 3, 'a') + "\xe2\x82\xac");
     EXPECT_EQ(written[5].substr(prefix), std::string(fits - 3, 'a') + "\xe2\x82\xac");
+}
+
+TEST_F(LoggerTest, PartsMakeOneLine)
+{
+    using namespace std::string_literals;
+    const Logger log = logger(file_target("log"));
+    log.write_parts(LogLevel::info, {"client ", "", "a", "\n", " b\x7f"}, 7);
+    log.write_parts(LogLevel::info, {std::string(2000, 'a'), std::string(100, 'b'), "c"});
+    log.write_parts(LogLevel::info, {std::string(1000, 'a'), std::string(1000, '\n'), "c"});
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 3u);
+    EXPECT_TRUE(written[0].ends_with(": *7 client a\\x0a b\\x7f")) << written[0];
+    // What follows a part that was cut is gone too, even if it would fit.
+    EXPECT_EQ(written[1].size(), 2047u);
+    EXPECT_TRUE(written[1].ends_with(
+        "ab" + std::string(written[1].size() - written[1].find("ab") - 2, 'b')));
+    EXPECT_TRUE(written[2].ends_with("\\x0a")) << written[2];
+}
+
+TEST_F(LoggerTest, AForkedProcessWritesItsOwnNumbers)
+{
+    const Logger log = logger(file_target("log"));
+    log.write(LogLevel::info, "parent");
+    const pid_t child = ::fork();
+    if (child == 0) {
+        log.write(LogLevel::info, "child");
+        ::_exit(0);
+    }
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    log.write(LogLevel::info, "parent");
+    const auto written = lines("log");
+    ASSERT_EQ(written.size(), 3u);
+    const std::string own = " " + std::to_string(::getpid()) + "#" + std::to_string(::gettid());
+    const std::string its = " " + std::to_string(child) + "#" + std::to_string(child);
+    EXPECT_TRUE(written[0].ends_with(own + ": parent")) << written[0];
+    EXPECT_TRUE(written[1].ends_with(its + ": child")) << written[1];
+    EXPECT_TRUE(written[2].ends_with(own + ": parent")) << written[2];
 }
 
 TEST_F(LoggerTest, LinesOfManyThreadsStayWhole)

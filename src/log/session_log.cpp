@@ -29,6 +29,9 @@ std::string_view SessionLog::name(Name which) const
 
 void SessionLog::set_name(Name which, std::string_view text)
 {
+    if (names_ && name(which) == text) {
+        return;
+    }
     std::array<std::string_view, 3> all{name(Name::client), name(Name::login),
                                         name(Name::upstream)};
     all[static_cast<std::size_t>(which)] = text;
@@ -65,43 +68,34 @@ void SessionLog::set_upstream(std::string_view upstream)
 
 void SessionLog::write(LogLevel level, std::string_view message) const
 {
-    if (!enabled(level)) {
-        return;
-    }
-    std::string text(message);
-    if (*action_ != '\0') {
-        text += " while ";
-        text += action_;
-    }
-    logger_.write(level, text + suffix(), number_);
+    write(level, message, action_);
 }
 
 void SessionLog::write_plain(LogLevel level, std::string_view message) const
 {
-    if (enabled(level)) {
-        logger_.write(level, std::string(message) + suffix(), number_);
-    }
+    write(level, message, "");
 }
 
-std::string SessionLog::suffix() const
+void SessionLog::write_end(LogLevel level, std::string_view message, std::string_view tail) const
 {
-    std::string text = ", client: ";
-    text += name(Name::client);
-    if (using_starttls_) {
-        text += " using starttls";
+    write(level, message, "", tail);
+}
+
+void SessionLog::write(LogLevel level, std::string_view message, std::string_view action,
+                       std::string_view tail) const
+{
+    if (!enabled(level)) {
+        return;
     }
-    text += ", server: ";
-    text += server_;
-    if (const std::string_view login = name(Name::login); !login.empty()) {
-        text += ", login: \"";
-        text += login;
-        text += '"';
-    }
-    if (const std::string_view upstream = name(Name::upstream); !upstream.empty()) {
-        text += ", upstream: ";
-        text += upstream;
-    }
-    return text;
+    const std::string_view login = name(Name::login);
+    const std::string_view upstream = name(Name::upstream);
+    logger_.write_parts(
+        level,
+        {message, action.empty() ? "" : " while ", action, ", client: ", name(Name::client),
+         using_starttls_ ? " using starttls" : "", ", server: ", server_,
+         login.empty() ? "" : ", login: \"", login, login.empty() ? "" : "\"",
+         upstream.empty() ? "" : ", upstream: ", upstream, tail},
+        number_);
 }
 
 }  // namespace postern::log

@@ -41,6 +41,8 @@ public:
     void write(LogLevel level, std::string_view message) const;
     // A line without the action, for what is not part of one: "client logged in".
     void write_plain(LogLevel level, std::string_view message) const;
+    // The last line, which has more to say behind its end: ", bytes from/to client:...".
+    void write_end(LogLevel level, std::string_view message, std::string_view tail) const;
 
     template <typename... Args>
     void line(LogLevel level, fmt::format_string<Args...> format, Args&&... args) const
@@ -64,14 +66,14 @@ public:
 
     const Logger& logger() const { return logger_; }
     std::uint64_t number() const { return number_; }
-    // ", client: ..., server: ...": the end of each line.
-    std::string suffix() const;
 
 private:
     enum class Name : unsigned char { client, login, upstream };
 
     std::string_view name(Name which) const;
     void set_name(Name which, std::string_view text);
+    void write(LogLevel level, std::string_view message, std::string_view action,
+               std::string_view tail = {}) const;
 
     Logger logger_;
     std::uint64_t number_;

@@ -15,16 +15,26 @@ namespace postern::net {
 
 using log::errno_text;
 
+namespace {
+
+constexpr std::uint32_t kWatchReading = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kWatchBoth = kWatchReading | EPOLLOUT;
+
+}  // namespace
+
 Stream::Tls::Tls(Stream& under, tls::SslPtr ssl)
     : stream(under), connection(std::move(ssl), *this, under.loop_.tls_workspace())
 {
 }
 
 Stream::Stream(Loop& loop, int descriptor, State state)
-    : loop_(loop), descriptor_(descriptor), writable_(state == State::connected)
+    : loop_(loop),
+      descriptor_(descriptor),
+      writable_(state == State::connected),
+      watches_writing_(state == State::connecting)
 {
     ++loop.connections_;
-    if (loop.add(descriptor, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) != 0) {
+    if (loop.add(descriptor, *this, watches_writing_ ? kWatchBoth : kWatchReading) != 0) {
         hung_up_ = readable_ = writable_ = true;  // reads and writes will meet the error
     }
 }
@@ -314,16 +324,27 @@ Io Stream::finish_read(ssize_t result, bool short_read)
     return {.status = Io::Status::failed, .error = errno};
 }
 
+// The socket's buffer is full. Were it watched from the start, each connection would wake the loop
+// once to say that there is room.
+void Stream::wait_for_room()
+{
+    writable_ = false;
+    if (!watches_writing_) {
+        watches_writing_ = true;
+        loop_.modify(descriptor_, *this, kWatchBoth);  // tells also of room that was made meanwhile
+    }
+}
+
 Io Stream::finish_write(ssize_t result, bool short_write)
 {
     if (result >= 0) {
         if (short_write) {
-            writable_ = false;
+            wait_for_room();
         }
         return {.bytes = static_cast<std::size_t>(result)};
     }
     if (errno == EAGAIN) {
-        writable_ = false;
+        wait_for_room();
         return {.status = Io::Status::would_block};
     }
     const int error = errno;

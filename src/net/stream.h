@@ -25,10 +25,11 @@ using postern::Io;
 
 class StreamEvent;
 
-// A connected socket, the one thing that sessions read and write. Registered with its loop once,
-// for both directions, edge-triggered; what epoll said is remembered, so that no call is made that
-// would block. Calls never wait: whoever gets `would_block` awaits an `event` and tries again. It
-// is plain until `start_tls`; those who read and write need not care.
+// A connected socket, the one thing that sessions read and write. Registered with its loop,
+// edge-triggered: to be read, and to be written from the first time that it takes no more, which
+// most never come to. What epoll said is remembered, so that no call is made that would block.
+// Calls never wait: whoever gets `would_block` awaits an `event` and tries again. It is plain until
+// `start_tls`; those who read and write need not care.
 class Stream final : public Watcher
 {
 public:
@@ -115,6 +116,7 @@ private:
     Io receive(std::span<char> space);
     Io send(std::string_view bytes);
     void flush();
+    void wait_for_room();
     Io finish_read(ssize_t result, bool short_read);
     Io finish_write(ssize_t result, bool short_write);
 
@@ -122,10 +124,11 @@ private:
     std::coroutine_handle<> waiter_;
     std::unique_ptr<Tls> tls_;
     int descriptor_;
-    bool readable_ = false;
-    bool writable_;
-    bool hung_up_ = false;
-    bool shutting_down_ = false;  // once all is flushed
+    bool readable_ : 1 = false;
+    bool writable_ : 1;
+    bool watches_writing_ : 1;  // epoll will tell when it takes more
+    bool hung_up_ : 1 = false;
+    bool shutting_down_ : 1 = false;  // once all is flushed
 };
 
 // co_await until something happened on the stream (or on either of two), or the deadline passed:

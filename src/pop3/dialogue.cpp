@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/line.h"
+#include "base/text.h"
 
 namespace postern::pop3 {
 
@@ -133,7 +134,7 @@ bool Dialogue::allowed(Verb verb, const std::string& user) const
 
 net::Task<> Dialogue::refuse(const auth::Refusal& refusal)
 {
-    const std::string reply = fmt::format("-ERR {}\r\n", refusal.text);
+    const std::string reply = concat({"-ERR ", refusal.text, "\r\n"});
     co_await client().write(reply);
 }
 

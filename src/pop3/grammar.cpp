@@ -98,12 +98,12 @@ bool greets_with_challenge(const Mechanisms& mechanisms)
 std::string greeting(std::string_view challenge)
 {
     return challenge.empty() ? "+OK POP3 ready\r\n"
-                             : fmt::format("+OK POP3 ready {}\r\n", challenge);
+                             : concat({"+OK POP3 ready ", challenge, "\r\n"});
 }
 
 std::string prompt(std::string_view text)
 {
-    return fmt::format("+ {}\r\n", text);
+    return concat({"+ ", text, "\r\n"});
 }
 
 std::string auth_list(const Mechanisms& mechanisms)
@@ -158,7 +158,7 @@ std::optional<std::string> user_command(std::string_view user)
     if (!fits_on_a_line(user)) {
         return std::nullopt;
     }
-    return fmt::format("USER {}\r\n", user);
+    return concat({"USER ", user, "\r\n"});
 }
 
 std::optional<Secret> pass_command(std::string_view password)
@@ -166,10 +166,7 @@ std::optional<Secret> pass_command(std::string_view password)
     if (!fits_on_a_line(password)) {
         return std::nullopt;
     }
-    std::string text = fmt::format("PASS {}\r\n", password);
-    Secret command(text);
-    wipe(text.data(), text.size());
-    return command;
+    return Secret::joined({"PASS ", password, "\r\n"});
 }
 
 }  // namespace postern::pop3

@@ -1,5 +1,7 @@
 #include "session/session.h"
 
+#include <fmt/compile.h>
+
 #include <cerrno>
 #include <optional>
 
@@ -47,11 +49,10 @@ void log_end(const log::SessionLog& log, const relay::Result& result)
     if (!log.enabled(LogLevel::info)) {
         return;
     }
-    log.logger().write(
-        LogLevel::info,
-        fmt::format("{}{}, bytes from/to client:{}/{}, {}", words(result.end), log.suffix(),
-                    result.bytes_from_client, result.bytes_to_client, text(result.end)),
-        log.number());
+    const std::string tail =
+        fmt::format(FMT_COMPILE(", bytes from/to client:{}/{}, {}"), result.bytes_from_client,
+                    result.bytes_to_client, text(result.end));
+    log.write_end(LogLevel::info, words(result.end), tail);
 }
 
 // With "ssl_lean". A stream that is not at rest yet does so later, and is not told of.
@@ -101,9 +102,8 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
     }
     if (log.enabled(LogLevel::info)) {
         const std::string peer = arrival.address.is_unix() ? "unix:" : arrival.address.text();
-        log.logger().write(LogLevel::info,
-                           fmt::format("client {} connected to {}", peer, listen_name),
-                           arrival.number);
+        log.logger().write_parts(LogLevel::info, {"client ", peer, " connected to ", listen_name},
+                                 arrival.number);
     }
     std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, servers, log);
     if (!mailbox) {

@@ -189,7 +189,7 @@ Dialogue::Answer Dialogue::recipient(const Command& command)
 net::Task<> Dialogue::refuse(const auth::Refusal& refusal)
 {
     const std::string code = refusal.error_code.empty() ? "535 5.7.0" : refusal.error_code;
-    const std::string reply = fmt::format("{} {}\r\n", code, refusal.text);
+    const std::string reply = concat({code, " ", refusal.text, "\r\n"});
     co_await client().write(reply);
 }
 

@@ -101,12 +101,12 @@ std::optional<Command> parse_command(std::string_view line)
 
 std::string greeting(std::string_view server_name)
 {
-    return fmt::format("220 {} ESMTP ready\r\n", server_name);
+    return concat({"220 ", server_name, " ESMTP ready\r\n"});
 }
 
 std::string helo_reply(std::string_view server_name)
 {
-    return fmt::format("250 {}\r\n", server_name);
+    return concat({"250 ", server_name, "\r\n"});
 }
 
 std::string ehlo_reply(std::string_view server_name, std::span<const std::string> words,
@@ -137,7 +137,7 @@ std::string ehlo_reply(std::string_view server_name, std::span<const std::string
 
 std::string prompt(std::string_view text)
 {
-    return fmt::format("334 {}\r\n", text);
+    return concat({"334 ", text, "\r\n"});
 }
 
 std::optional<Reply> parse_reply(std::string_view input)
@@ -185,7 +185,7 @@ std::optional<std::string> hello_command(bool extended, std::string_view name)
     if (!fits_on_a_line(name)) {
         return std::nullopt;
     }
-    return fmt::format("{} {}\r\n", extended ? "EHLO" : "HELO", name);
+    return concat({extended ? "EHLO " : "HELO ", name, "\r\n"});
 }
 
 std::optional<Secret> auth_plain_command(std::string_view user, std::string_view password)
@@ -202,11 +202,9 @@ std::optional<Secret> auth_plain_command(std::string_view user, std::string_view
     message += '\0';
     message += password;
     std::string base64 = base64_encode(message);
-    std::string text = fmt::format("AUTH PLAIN {}\r\n", base64);
-    Secret command(text);
+    Secret command = Secret::joined({"AUTH PLAIN ", base64, "\r\n"});
     wipe(message.data(), message.size());
     wipe(base64.data(), base64.size());
-    wipe(text.data(), text.size());
     return command;
 }
 
@@ -215,7 +213,7 @@ std::optional<std::string> kept_command(std::string_view text)
     if (!fits_on_a_line(text)) {
         return std::nullopt;
     }
-    return fmt::format("{}\r\n", text);
+    return concat({text, "\r\n"});
 }
 
 }  // namespace postern::smtp

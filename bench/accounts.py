@@ -57,12 +57,12 @@ def control_groups():
 
 
 class Accounts:
-    """Opens accounts; `description` says what they are."""
+    """Opens accounts; `description` says what they are. `groups`: of control_groups()."""
 
-    def __init__(self):
+    def __init__(self, groups=None):
         self._kind, self._folder, self._count = None, None, 0
-        self.description = "the CPU clocks of living processes, and ticks of those that have ended"
-        for kind, folder in control_groups():
+        self.description = Clocks.description
+        for kind, folder in control_groups() if groups is None else groups:
             try:
                 trial = os.path.join(folder, f"postern-bench-{os.getpid()}")
                 os.mkdir(trial)
@@ -124,6 +124,8 @@ class Group:
 
 class Clocks:
     """An account that asks each process."""
+
+    description = "the CPU clocks of living processes, and ticks of those that have ended"
 
     def __init__(self, processor):
         self._processor, self._watched = processor, []

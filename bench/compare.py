@@ -26,7 +26,7 @@ def differences(first, second):
     found = []
     for row in first:
         other = others.get((row.work, row.peer, row.metric))
-        if other is None or row.metric in ("busy", "others"):
+        if other is None or row.metric in ("busy", "load", "others"):
             continue
         decides = row.is_main and row.peer != BASE and row.ratio is not None and other.ratio is not None
         agrees = (_overlap(row.ratio_low, row.ratio_high, other.ratio_low, other.ratio_high) if decides
@@ -50,7 +50,8 @@ def report(first, second):
     lines = []
     for decides, what in ((True, "ratios to NGINX of the main figures"), (False, "other figures")):
         mine = [difference for difference in found if difference.decides == decides]
-        lines.append(f"{sum(one.agrees for one in mine)} of {len(mine)} {what} agree within the spreads that both runs state")
+        agreeing = sum(one.agrees for one in mine)
+        lines.append(f"{agreeing} of {len(mine)} {what} agree within the spreads that both runs state")
         for one in mine:
             if not one.agrees:
                 lines.append(f"  {one.work} {one.peer} {one.metric}: {_shown(one.first, decides)} and "

@@ -105,15 +105,19 @@ class Window:
     """What a proxy, and its processor, did between two moments."""
 
     def __init__(self, peer):
-        self._peer, self._processor = peer, peer.place.processor
-        self._ticks, self._time, self._cpu = processor_ticks(self._processor), time.monotonic(), peer.account.nanoseconds()
+        self._peer, self._processors = peer, (peer.place.processor, peer.place.load_processor)
+        self._ticks = [processor_ticks(processor) for processor in self._processors]
+        self._time, self._cpu = time.monotonic(), peer.account.nanoseconds()
 
     def end(self):
         self.cpu = (self._peer.account.nanoseconds() - self._cpu) / 1e9
         self.seconds = time.monotonic() - self._time
-        busy, total = (after - before for after, before in zip(processor_ticks(self._processor), self._ticks))
-        self.busy = self.cpu / self.seconds
-        self.others = max(busy / max(total, 1) - self.busy, 0)
+        shares = []
+        for processor, before in zip(self._processors, self._ticks):
+            busy, total = (now - then for now, then in zip(processor_ticks(processor), before))
+            shares.append(busy / max(total, 1))
+        self.busy, self.load = self.cpu / self.seconds, shares[1]
+        self.others = max(shares[0] - self.busy, 0)
         return self
 
 
@@ -136,8 +140,8 @@ def metrics_of(work, result, window, has_proxy=True):
             metrics["cpu_gib"] = window.cpu / (result["bytes"] / GIB)
         else:
             metrics["cpu"] = window.cpu / result["units"]
-        metrics["busy"] = window.busy
-    metrics["others"] = window.others
+        metrics |= {"busy": window.busy, "others": window.others}
+    metrics["load"] = window.load
     return metrics
 
 
@@ -205,7 +209,7 @@ def _storm(servers, peer, work, has_proxy):
         load.go()
         result = load.result()
         window.end()
-    metrics = {"seconds": result["seconds"], "p99": result["p99_us"] / 1e6, "others": window.others}
+    metrics = {"seconds": result["seconds"], "load": window.load}
     if has_proxy:
-        metrics |= {"cpu": window.cpu / result["units"], "busy": window.busy}
+        metrics |= {"cpu": window.cpu / result["units"], "busy": window.busy, "others": window.others}
     return metrics

@@ -31,6 +31,7 @@ class Place:
     service_port: int
     accounts: object
     processor: int  # which the proxy runs on
+    load_processor: int  # which all else runs on
     descriptors: int  # that a process may have
 
 
@@ -156,7 +157,8 @@ class Postern(MailProxy):
 
 class HAProxy(Peer):
     name = "haproxy"
-    what = "HAProxy, TCP mode with splice: passes bytes on and understands no mail; no STARTTLS, asks no service, logs nothing"
+    what = ("HAProxy, TCP mode with splice: passes bytes on and understands no mail; no STARTTLS, asks no service, "
+            "logs nothing")
     secure = frozenset({"implicit"})
 
     def launch(self):
@@ -203,6 +205,9 @@ class Dovecot(Peer):
         names = {"imap": "imap", "pop3": "pop3", "smtp": "submission"}
         listeners = {"imap": ("imap", "imaps"), "pop3": ("pop3", "pop3s"), "smtp": ("submission", "submissions")}
         backends, parts = self.place.backends, []
+        # Its own language: %s is the protocol.
+        port = (f"%{{if;%s;eq;imap;{backends['imap']};"
+                f"%{{if;%s;eq;pop3;{backends['pop3']};{backends['smtp']}}}}}")
         for protocol in PROTOCOLS:
             plain, secure = listeners[protocol]
             parts.append(f"""service {names[protocol]}-login {{
@@ -241,7 +246,7 @@ default_vsz_limit = 0
 submission_relay_host = 127.0.0.1
 passdb {{
   driver = static
-  args = nopassword=y proxy=y host=127.0.0.1 port=%{{if;%s;eq;imap;{backends['imap']};%{{if;%s;eq;pop3;{backends['pop3']};{backends['smtp']}}}}}
+  args = nopassword=y proxy=y host=127.0.0.1 port={port}
 }}
 userdb {{
   driver = static
@@ -303,7 +308,8 @@ def lean_directive(place, binary):
 def all_peers(place, binary, others=()):
     """`others`: (name, binary) of more builds of Postern."""
     peers = [Nginx(place), Postern(place, binary)]
-    peers.append(Postern(place, binary, "postern-http10", "", "Postern with a connection to the service per login, as NGINX"))
+    peers.append(Postern(place, binary, "postern-http10", "",
+                         "Postern with a connection to the service per login, as NGINX"))
     lean = f"auth_http_keepalive {KEPT_ALIVE}; ssl_lean on;"
     if lean_directive(place, binary):
         peers.append(Postern(place, binary, "postern-lean", lean, "Postern with ssl_lean on"))

@@ -24,6 +24,7 @@ METRICS = {metric.name: metric for metric in (
     Metric("p50", "p50", "µs", 0, 1e6),
     Metric("p99", "p99", "µs", 0, 1e6),
     Metric("busy", "proxy busy", "%", 0, 100),
+    Metric("load", "load busy", "%", 0, 100),
     Metric("others", "others on its processor", "%", 0, 100),
     Metric("pss", "memory per session (PSS)", "bytes"),
     Metric("kernel", "kernel memory per session, both ends", "bytes"),
@@ -81,14 +82,14 @@ def _throughput():
 
 
 GROUPS = {  # of each group in the results: its metrics, and whether the ratio to NGINX is shown
-    "Logins": (("cpu", True), ("rate", False), ("p50", False), ("p99", False), ("busy", False)),
+    "Logins": (("cpu", True), ("rate", False), ("p50", False), ("p99", False), ("busy", False), ("load", False)),
     "Lone logins": (("p50", True), ("p99", False), ("cpu", True)),
-    "Round trips": (("cpu", True), ("rate", False), ("p50", False), ("p99", False), ("busy", False)),
-    "Answers of 32 KiB": (("cpu", True), ("rate", True), ("p50", False), ("p99", False), ("busy", False)),
-    "Bulk data": (("cpu_gib", True), ("mib", True), ("busy", False)),
+    "Round trips": (("cpu", True), ("rate", False), ("p50", False), ("p99", False), ("busy", False), ("load", False)),
+    "Answers of 32 KiB": (("cpu", True), ("rate", True), ("p50", False), ("p99", False), ("busy", False), ("load", False)),
+    "Bulk data": (("cpu_gib", True), ("mib", True), ("busy", False), ("load", False)),
     "Idle sessions": (("pss", True), ("kernel", False)),
-    "Connection storms": (("cpu", True), ("seconds", True), ("busy", False)),
-    "Logins beside idle sessions": (("cpu", True), ("growth", False), ("rate", False), ("busy", False)),
+    "Connection storms": (("cpu", True), ("seconds", True), ("busy", False), ("load", False)),
+    "Logins beside idle sessions": (("cpu", True), ("growth", False), ("rate", False), ("busy", False), ("load", False)),
 }
 
 

@@ -41,7 +41,7 @@ class Servers:
 
     def command(self, arguments):
         """`nice`: whoever reads the accounts goes before them."""
-        return ["nice", "-n", "10", "taskset", "-c", str(self._processor), self._binary, *arguments]
+        return ["nice", "-n", "5", "taskset", "-c", str(self._processor), self._binary, *arguments]
 
     def stop(self):
         for program in self._programs:
@@ -162,8 +162,8 @@ def sessions(servers, peer, scenario, seconds):
     works = {(work.kind, work.clients if work.kind == "idle" else work.name): work for work in scenario.works()}
     has_proxy = peer.name != "direct"
     most = peer.most_sessions[0] if peer.most_sessions else max((*scenario.levels, scenario.storm))
-    login = Work("warm", "", "", "login", scenario.protocol, scenario.secure, 64)
-    with Load(servers, peer, login, LIMIT_SECONDS, "--count", "500") as load:
+    login = Work("warm", "", "", "login", scenario.protocol, scenario.secure, 8)
+    with Load(servers, peer, login, LIMIT_SECONDS, "--count", "200") as load:
         load.line("begin")
         load.result()
     own_before, kernel_before = _settled_memory(peer.account.pids), kernel_bytes()

@@ -27,6 +27,10 @@ def enter(congestion_control=None):
             _write("/proc/self/gid_map", f"{gid} {gid} 1")
         _bring_up("lo")
         _write(f"{SETTINGS}/ip_local_port_range", "1024 65535")  # closed connections keep their ports for a minute
+        _write(f"{SETTINGS}/ip_local_reserved_ports", "10000-29999")  # where support.ports looks for free ones
+        # When more clients come at once than the kernel holds back for a proxy, it forgets some of them (SYN
+        # cookies), and a client that waits to be greeted waits for ever. Without cookies it tries again.
+        _write(f"{SETTINGS}/tcp_syncookies", "0")
         try:
             _write(f"{SETTINGS}/tcp_congestion_control", congestion_control or _preferred())
         except OSError as error:

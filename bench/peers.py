@@ -21,6 +21,7 @@ PERDITION = "/usr/sbin/perdition"
 PROTOCOLS = ("imap", "pop3", "smtp")
 KEPT_ALIVE = 256  # connections to the authentication service, more than clients that log in at a time
 DAY_SECONDS = 86400
+BACKLOG = 4096  # clients that wait to be accepted, as many as the kernel lets a socket have
 
 
 @dataclasses.dataclass
@@ -122,7 +123,7 @@ class MailProxy(Peer):
 
     def configuration(self):
         servers = "".join(
-            f"    server {{ protocol {protocol}; listen 127.0.0.1:{port}{' ssl' if tls == 'implicit' else ''};"
+            f"    server {{ protocol {protocol}; listen 127.0.0.1:{port} backlog={BACKLOG}{' ssl' if tls == 'implicit' else ''};"
             f"{' starttls on;' if tls == 'none' else ''} }}\n" for (protocol, tls), port in self.ports.items())
         return (f"{self.load}pid {self.folder}/proxy.pid;\nerror_log {self.folder}/error.log info;\nworker_processes 1;\n"
                 f"events {{ worker_connections {self.place.descriptors}; }}\n"
@@ -177,6 +178,7 @@ class HAProxy(Peer):
     maxpipes {pipes}
 defaults
     mode tcp
+    backlog {BACKLOG}
     option splice-auto
     timeout connect 5s
     timeout client 1d

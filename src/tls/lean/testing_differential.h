@@ -177,7 +177,10 @@ private:
     static std::string ticket()
     {
         std::string body("\0\0\x1c\x20\1\2\3\4\1n\0\5abcde\0\0", 19);
-        return std::string("\4\0\0", 3) + static_cast<char>(body.size()) + body;
+        std::string message("\4\0\0", 3);
+        message += static_cast<char>(body.size());
+        message += body;
+        return message;
     }
     std::string odd_message(Dice& dice)
     {

@@ -126,7 +126,8 @@ TEST_F(LeanChannelTest, WhatDoesNotFitIsReadLater)
 
 TEST_F(LeanChannelTest, BytesThatTrickleInAreReadAsTheyAre)
 {
-    const std::string records = sealed(*client_, "one") + sealed(*client_, "two");
+    std::string records = sealed(*client_, "one");
+    records += sealed(*client_, "two");
     std::string arrived;
     std::string text;
     for (const char byte : records) {

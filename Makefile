@@ -24,7 +24,7 @@ test-asan: ## the unit tests and the end-to-end tests with address and undefined
 	@scripts/install-dependencies --test
 	@exec scripts/test --asan
 
-bench: ## measure Postern beside NGINX, HAProxy, Dovecot and Perdition: 25 minutes; QUICK=1: 3 minutes
+bench: ## measure Postern beside NGINX, HAProxy, Dovecot and Perdition: some 16 minutes; QUICK=1: 3 minutes
 	@scripts/install-dependencies --bench
 	@cmake --preset release $(CMAKE_ARGUMENTS) > /dev/null
 	@cmake --build $(BUILD) --target postern postern_bench -j $(JOBS)

@@ -15,6 +15,7 @@ from support.folder import temporary_folder  # noqa: E402
 from support.ports import free_port  # noqa: E402
 from support.postfix import Postfix, why_not  # noqa: E402
 from support.proxy import Proxy  # noqa: E402
+from support import tls_clients as programs  # noqa: E402
 from support.tls_backend import TlsBackend  # noqa: E402
 
 SMTP_PORT = free_port()  # Dovecot's submission service has to know Postfix's before it runs
@@ -72,6 +73,13 @@ def postfix(dovecot):
         program = Postfix(path, dovecot, SMTP_PORT)
         yield program
         program.stop()
+
+
+@pytest.fixture(scope="session")
+def tls_clients():
+    """The programs of clients/, by TLS library."""
+    with temporary_folder() as path:
+        yield programs.build(path)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from support.ports import free_port
 from support.scripted_service import ScriptedService, ok
 from support.talking_backend import FILLER, TalkingBackend
-from support.tls_clients import LIBRARIES, SUITES, TlsClient, build
+from support.tls_clients import LIBRARIES, SUITES, TlsClient
 
 PROTOCOLS = ("imap", "pop3", "smtp")
 MODES = ("off", "on")
@@ -18,11 +18,6 @@ PASSWORD = "Tr0ub4dor-and-3-horses"
 
 each_library = pytest.mark.parametrize("library", LIBRARIES)
 each_suite = pytest.mark.parametrize("suite", SUITES)
-
-
-@pytest.fixture(scope="module")
-def clients(tmp_path_factory):
-    return build(str(tmp_path_factory.mktemp("clients")))
 
 
 class Site:
@@ -109,7 +104,7 @@ def site(server, folder, pki):
 
 
 @pytest.fixture
-def in_both_modes(clients, folder):
+def in_both_modes(tls_clients, folder):
     """in_both_modes(site, library, play, settings): plays to both; what a client says has to be the same. `lean`: whether
     its sessions are, with ssl_lean."""
     def compare(here, library, play, lean=True, **settings):
@@ -118,7 +113,7 @@ def in_both_modes(clients, folder):
         said = []
         for mode in MODES:
             before = len(here.proxy.log_lines(LEAN))
-            with TlsClient(clients[library], folder, **settings) as client:
+            with TlsClient(tls_clients[library], folder, **settings) as client:
                 play(client, mode)
                 said.append(client.said)
             assert (len(here.proxy.log_lines(LEAN)) > before) == (lean and mode == "on")

@@ -8,8 +8,9 @@ import threading
 
 import pytest
 from support.backend_front import trusting
-from support.hostile_records import ANSWERS, ANY, CASES, CLOSED, DECODE, OPEN, SILENT, UNEXPECTED
+from support.hostile_records import ANSWERS, ANY, CASES, CLOSED, DECODE, OPEN, SILENT, UNEXPECTED, flipped
 from support.ports import connect, free_port, wait_until
+from support.processes import resident_bytes
 from support.scripted_service import ScriptedService, ok
 from support.talking_backend import FILLER, TalkingBackend, log_in
 from support.tls_records import ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, KEY_UPDATE, Peer, client_peer, server_context
@@ -24,7 +25,7 @@ class Site:
     def __init__(self, server, pki, backend_port, directives):
         self.service = ScriptedService(lambda request, number: ok(Auth_Server="127.0.0.1", Auth_Port=backend_port))
         self.ports = {(mode, suite): free_port() for mode in MODES for suite in SUITES}
-        servers = [f"server {{ listen 127.0.0.1:{port} ssl; protocol imap; ssl_lean {mode}; "
+        servers = [f"server {{ listen 127.0.0.1:{port} ssl sndbuf=32k; protocol imap; ssl_lean {mode}; "
                    f"ssl_conf_command Ciphersuites {suite}; }}" for (mode, suite), port in self.ports.items()]
         self.plain = {mode: free_port() for mode in MODES}
         servers += [f"server {{ listen 127.0.0.1:{port}; protocol imap; ssl_lean {mode}; }}"
@@ -33,7 +34,7 @@ class Site:
             f"auth_http 127.0.0.1:{self.service.port}/auth; server_name mail.test; {directives} "
             f"ssl_certificate {pki.server.path}; ssl_certificate_key {pki.server.key_path};\n" + "\n".join(servers),
             [*self.ports.values(), *self.plain.values()], level="debug")
-        self.worker = self.proxy.workers()
+        self.worker = wait_until(self.proxy.workers, "a worker")
 
     def mark(self):
         """Forgets the log so far."""
@@ -116,8 +117,8 @@ def site(server, pki):
     made.service.close()
 
 
-def open_mailbox(site, port, pki, folder, user):
-    peer = client_peer(port, pki, folder)
+def open_mailbox(site, port, pki, folder, user, receive_bytes=None):
+    peer = client_peer(port, pki, folder, receive_bytes)
     peer.hear()
     peer.send(peer.data(f"a LOGIN {user} secret\r\n".encode()))
     assert peer.hear() == b"a OK in\r\n"
@@ -161,6 +162,75 @@ def test_clients(site, pki, folder):
     for bystander in bystanders:
         end_well(bystander)
         bystander.close()
+
+
+# What comes behind the login, and before anything else is said.
+BEHIND_THE_LOGIN = {
+    "nothing": lambda peer: [],
+    "a key update": lambda peer: [peer.key_update(0)],
+    "a request for keys": lambda peer: [peer.key_update(1)],
+    "some requests for keys": lambda peer: [peer.key_update(1) for _ in range(5)],
+    "a key update in pieces": lambda peer: [peer.record(HANDSHAKE, KEY_UPDATE), peer.record(HANDSHAKE, b"\1"),
+                                            peer.writes.update() or b""],
+    "empty data": lambda peer: [peer.data(b"")],
+    "a warning": lambda peer: [peer.record(ALERT, bytes((1, 90)))],
+    "close_notify": lambda peer: [peer.record(ALERT, CLOSE_NOTIFY)],
+    "an alert": lambda peer: [peer.record(ALERT, bytes((2, 40)))],
+    "a forgery": lambda peer: [flipped(peer.data(b"ping\r\n"), -1)],
+    "a wrong message": lambda peer: [peer.record(HANDSHAKE, bytes((1, 0, 0, 0)))],
+}
+
+
+def play_login(site, mode, suite, pki, folder, name, cut):
+    """The login and `cut` bytes of what is behind it come at once, the rest when that was answered."""
+    site.mark()
+    peer = client_peer(site.ports[mode, suite], pki, folder)
+    peer.send(peer.key_update(1))
+    peer.hear()
+    peer.forget()
+    user = f"{name}-{mode}-{cut}"
+    login = peer.data(f'a LOGIN "{user}" secret\r\n'.encode())
+    behind = b"".join(BEHIND_THE_LOGIN[name](peer)) + peer.data(b"keep\r\n")
+    peer.send(login + behind[:cut])
+    if peer.hear() == b"a OK in\r\n":
+        peer.send(behind[cut:])
+        if peer.hear() == b"keeping\r\n":
+            peer.send(peer.data(b"ping\r\n"))
+            peer.hear()
+            end_well(peer)
+    peer.hear_all()
+    peer.close()
+    assert site.backend.visits[user].ended.wait(10)
+    return {"heard": peer.heard, "arrived": site.backend.visits[user].received,
+            "logged": [line.replace(user, "") for line in site.story() if "keys" not in line]}
+
+
+@pytest.mark.parametrize("name", BEHIND_THE_LOGIN)
+def test_behind_the_login(site, pki, folder, name):
+    """There may be more to read when the session is to become lean."""
+    for index, cut in enumerate((0, 1, 4, 5, 6, 21, 22, 23, 26, 27, 28, 50, 200)):
+        off, on = [play_login(site, mode, SUITES[index % len(SUITES)], pki, folder, name, cut) for mode in MODES]
+        assert same_words(off["heard"], on["heard"]), f"{cut}: {off['heard']} {on['heard']}"
+        assert (off["arrived"], off["logged"]) == (on["arrived"], on["logged"]), cut
+        if name in ("nothing", "a key update", "a request for keys", "empty data", "a warning"):
+            assert answer_of(on["heard"]) == OPEN, cut
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_never_reads_our_answers(site, pki, folder, mode):
+    """Each request for keys is answered: with who doesn't read that, patience ends."""
+    [worker] = site.worker
+    site.mark()
+    peer = open_mailbox(site, site.ports[mode, SUITES[0]], pki, folder, "bob", receive_bytes=8192)
+    before = resident_bytes(worker)
+    rounds = 0
+    with pytest.raises(ConnectionError):
+        while rounds < 10_000:
+            peer.sock.sendall(b"".join(peer.key_update(1) for _ in range(30)) + peer.data(b"x\r\n"))
+            rounds += 1
+    assert resident_bytes(worker) - before < 4 << 20
+    peer.close()
+    assert "client connection lost" in "\n".join(site.story()), rounds
 
 
 # Mailbox servers
@@ -217,12 +287,19 @@ class Lines:
 
 @pytest.fixture
 def hostile(server, pki, folder):
-    backend = HostileBackend(pki.server, folder)
-    made = Site(server, pki, backend.port, f"proxy_ssl on; {trusting(pki)}")
-    made.backend = backend
-    yield made
-    backend.close()
-    made.service.close()
+    """hostile(suite): a site with a HostileBackend."""
+    made = []
+
+    def make(suite):
+        backend = HostileBackend(pki.server, folder)
+        directives = f"proxy_ssl on; proxy_ssl_conf_command Ciphersuites {suite}; {trusting(pki)}"
+        made.append(Site(server, pki, backend.port, directives))
+        made[-1].backend = backend
+        return made[-1]
+    yield make
+    for one in made:
+        one.backend.close()
+        one.service.close()
 
 
 def open_plainly(site, mode, user):
@@ -257,9 +334,48 @@ def play_backend(site, mode, name):
 
 
 def test_mailbox_servers(hostile):
+    site = hostile(SUITES[1])
     wrong = []
     for name in CASES:
-        off, on = [play_backend(hostile, mode, name) for mode in MODES]
+        off, on = [play_backend(site, mode, name) for mode in MODES]
         wrong += compare(name, off, on, CLIENT_ANSWERS.get(name, ANSWERS[name]), CLIENT_OTHERWISE.get(name))
     assert not wrong, "\n".join(wrong)
-    assert hostile.proxy.workers() == hostile.worker
+    assert site.proxy.workers() == site.worker
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mailbox_server_that_updates_keys_under_load(hostile, mode, suite):
+    """Bulk both ways at once; each second time the server wants new keys of Postern's too."""
+    site = hostile(suite)
+    up, down, step = FILLER[:2 << 20], FILLER[-3 << 20:], 15_000
+    seen = {}
+
+    def play(peer):
+        def receive():
+            while peer.receive():
+                pass
+        receiver = threading.Thread(target=receive)
+        receiver.start()
+        for index, start in enumerate(range(0, len(down), step)):
+            peer.send(peer.data(down[start:start + step]))
+            if index % 9 == 0:
+                peer.send(peer.key_update(index % 2))
+        peer.send(peer.record(ALERT, CLOSE_NOTIFY))
+        receiver.join()
+        seen["up"] = peer.text()
+        seen["updates"] = peer.heard.count((HANDSHAKE, KEY_UPDATE + b"\0"))
+    site.backend.play = play
+    client, lines = open_plainly(site, mode, "bob")
+    with client, lines:
+        client.sendall(b"go\r\n")
+        sender = threading.Thread(target=client.sendall, args=(up,))
+        sender.start()
+        assert lines.read() == down
+        sender.join()
+        client.shutdown(socket.SHUT_WR)
+    assert site.backend.ended.wait(10)
+    assert seen["up"] == up
+    assert site.backend.peer.suite == suite and site.backend.peer.heard[-1] == (ALERT, CLOSE_NOTIFY)
+    requests = len([index for index in range(0, len(range(0, len(down), step)), 9) if index % 2])
+    assert requests - 1 <= seen["updates"] <= requests  # the last answer may find nothing more to go with

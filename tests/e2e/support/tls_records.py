@@ -159,7 +159,9 @@ class Peer:
         return line
 
     def forget(self):
-        self.heard, self._taken = [], 0
+        """All that was heard, but for what has come behind the last line."""
+        rest = self.text()[self._taken:]
+        self.heard, self._taken = [(DATA, rest)] if rest else [], 0
 
     def hear_all(self):
         while self.receive():
@@ -183,7 +185,12 @@ def server_context(certificate):
     return context
 
 
-def client_peer(port, pki, folder):
-    sock = socket.create_connection(("127.0.0.1", port), 20)
+def client_peer(port, pki, folder, receive_bytes=None):
+    """receive_bytes: what the kernel is to keep for it, about."""
+    sock = socket.socket()
+    sock.settimeout(20)
+    if receive_bytes:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    sock.connect(("127.0.0.1", port))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Peer(sock, client_context(pki), folder, "mail.test")

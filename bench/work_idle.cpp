@@ -1,42 +1,29 @@
 // Sessions that are open and do nothing, until standard input ends.
 #include <fmt/format.h>
 
-#include "bench/load.h"
-#include "bench/standard_input.h"
+#include "bench/opening_load.h"
 
 namespace postern::bench {
 
 namespace {
 
-class Idle final : public Load
+class Idle final : public OpeningLoad
 {
 public:
-    explicit Idle(const LoadOptions& options) : Load(options), input_(poller()) {}
+    using OpeningLoad::OpeningLoad;
 
 private:
     void work() override
     {
         measurement().begin();
-        open_all();
-        if (turn_until([this] { return settled_ == options().clients; })) {
+        if (open_them()) {
             say(fmt::format("ready {}", open_count()));
-            while (!input_.ended() && !too_many_errors()) {
+            while (!input().ended() && !too_many_errors()) {
                 rest();
             }
         }
         say(measurement().result());
     }
-
-    void opened(Session& session) override
-    {
-        ++settled_;
-        measurement().unit(session.since());
-    }
-    void on_answer(Session&) override {}
-    void failed(Session&) override { ++settled_; }
-
-    StandardInput input_;
-    std::uint64_t settled_ = 0;  // opened, or failed
 };
 
 }  // namespace

@@ -2,8 +2,7 @@
 // standard input.
 #include <fmt/format.h>
 
-#include "bench/load.h"
-#include "bench/standard_input.h"
+#include "bench/opening_load.h"
 
 namespace postern::bench {
 
@@ -14,10 +13,10 @@ namespace {
 // waits for ever, whatever proxy it is.
 constexpr std::size_t kOpeners = 400;
 
-class Storm final : public Load
+class Storm final : public OpeningLoad
 {
 public:
-    explicit Storm(const LoadOptions& options) : Load(options), input_(poller()) {}
+    using OpeningLoad::OpeningLoad;
 
 private:
     void work() override
@@ -29,8 +28,8 @@ private:
         say(fmt::format("ready {}", open_count()));
         set_openers(kOpeners);
         for (;;) {
-            while (!input_.take_line()) {
-                if (input_.ended() || too_many_errors()) {
+            while (!input().take_line()) {
+                if (input().ended() || too_many_errors()) {
                     return;
                 }
                 rest();
@@ -45,25 +44,6 @@ private:
             }
         }
     }
-
-    // Until each of them is open or has failed; false if there is no use in going on.
-    bool open_them()
-    {
-        settled_ = 0;
-        open_all();
-        return turn_until([this] { return settled_ == options().clients; });
-    }
-
-    void opened(Session& session) override
-    {
-        ++settled_;
-        measurement().unit(session.since());
-    }
-    void on_answer(Session&) override {}
-    void failed(Session&) override { ++settled_; }
-
-    StandardInput input_;
-    std::uint64_t settled_ = 0;
 };
 
 }  // namespace

@@ -121,7 +121,7 @@ std::optional<Login> login(std::string_view tag, std::string_view user, std::str
                  Secret::joined({password, "\r\n"})};
 }
 
-Secret at_once(const Login& login)
+Secret in_one_piece(const Login& login)
 {
     // "{3}" at the end of a line becomes "{3+}".
     const auto without_end = [](std::string_view line) { return line.substr(0, line.size() - 3); };
@@ -129,7 +129,7 @@ Secret at_once(const Login& login)
                            login.password.reveal()});
 }
 
-bool takes_login_at_once(std::string_view greeting, const Login& login)
+bool takes_one_piece(std::string_view greeting, const Login& login)
 {
     constexpr std::string_view kBegin = "[CAPABILITY ";
     constexpr std::size_t kShortMax = 4096;

@@ -115,11 +115,11 @@ struct Login {
 
 // All of that in one piece, with literals that nobody waits for (RFC 7888): "TAG LOGIN {3+}" and so
 // on.
-Secret at_once(const Login& login);
+Secret in_one_piece(const Login& login);
 
 // Does a server with this greeting take them? Its "[CAPABILITY ...]" lists LITERAL+, or LITERAL-,
 // which is for no more than 4096 octets each.
-bool takes_login_at_once(std::string_view greeting, const Login& login);
+bool takes_one_piece(std::string_view greeting, const Login& login);
 
 // Nothing if a part holds CR, LF or NUL: no user types these, so somebody is trying something.
 std::optional<Login> login(std::string_view tag, std::string_view user, std::string_view password);

@@ -458,11 +458,9 @@ TEST(ImapTag, OfACommandWithoutAnEnd)
 TEST(ImapLogin, GoesInOnePieceWhereTheServerTakesIt)
 {
     const auto parts = login("a1", "b {9}", "p w");
-    EXPECT_EQ(at_once(*parts).reveal(), "a1 LOGIN {5+}\r\nb {9} {3+}\r\np w\r\n");
-    EXPECT_EQ(at_once(*login("a1", "", "")).reveal(), "a1 LOGIN {0+}\r\n {0+}\r\n\r\n");
-    const auto takes = [&](std::string_view greeting) {
-        return takes_login_at_once(greeting, *parts);
-    };
+    EXPECT_EQ(in_one_piece(*parts).reveal(), "a1 LOGIN {5+}\r\nb {9} {3+}\r\np w\r\n");
+    EXPECT_EQ(in_one_piece(*login("a1", "", "")).reveal(), "a1 LOGIN {0+}\r\n {0+}\r\n\r\n");
+    const auto takes = [&](std::string_view greeting) { return takes_one_piece(greeting, *parts); };
     EXPECT_TRUE(
         takes("* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN] Dovecot ready.\r\n"));
     EXPECT_TRUE(takes("* OK [capability literal-] x\r\n"));
@@ -479,8 +477,8 @@ TEST(ImapLogin, GoesInOnePieceWhereTheServerTakesIt)
 TEST(ImapLogin, GoesInTurnsIfItIsTooLongForThat)
 {
     const auto parts = login("a1", std::string(4097, 'u'), "pw");
-    EXPECT_FALSE(takes_login_at_once("* OK [CAPABILITY LITERAL-]\r\n", *parts));
-    EXPECT_TRUE(takes_login_at_once("* OK [CAPABILITY LITERAL+]\r\n", *parts));
+    EXPECT_FALSE(takes_one_piece("* OK [CAPABILITY LITERAL-]\r\n", *parts));
+    EXPECT_TRUE(takes_one_piece("* OK [CAPABILITY LITERAL+]\r\n", *parts));
 }
 
 }  // namespace

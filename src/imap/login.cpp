@@ -102,20 +102,20 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, 
         co_return std::unexpected(std::move(*failure));
     }
     const std::size_t greeting_bytes = parse_reply(upstream.unread(), kNoTag)->consumed;
-    const bool at_once =
-        takes_login_at_once(upstream.unread().substr(0, greeting_bytes), *commands);
-    upstream.consume(greeting_bytes);
     // What was said before TLS is not to be believed.
-    const bool wants_starttls = upstream.wants_starttls();
-    if (wants_starttls) {
+    const bool goes_in_one_piece =
+        !upstream.wants_starttls() &&
+        takes_one_piece(upstream.unread().substr(0, greeting_bytes), *commands);
+    upstream.consume(greeting_bytes);
+    if (upstream.wants_starttls()) {
         failure = co_await start_tls(upstream, tag_);
         if (failure) {
             co_return std::unexpected(std::move(*failure));
         }
     }
-    if (at_once && !wants_starttls) {
+    if (goes_in_one_piece) {
         log().set_action("sending password to upstream");
-        const Secret all = imap::at_once(*commands);
+        const Secret all = in_one_piece(*commands);
         co_await upstream.send(all.reveal());
     } else {
         failure = co_await send_in_turns(upstream, tag_, *commands, log());

@@ -20,6 +20,12 @@ namespace {
 constexpr std::uint32_t kWatchReading = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr std::uint32_t kWatchBoth = kWatchReading | EPOLLOUT;
 
+Stream::TlsFailure timed_out()
+{
+    return {Stream::TlsFailure::Reason::timed_out,
+            "SSL handshake timed out" + errno_text(ETIMEDOUT)};
+}
+
 }  // namespace
 
 Stream::Tls::Tls(Stream& under, tls::SslPtr ssl)
@@ -110,16 +116,6 @@ void Stream::on_ready(std::uint32_t events)
         waiter.resume();
     }
 }
-
-namespace {
-
-Stream::TlsFailure timed_out()
-{
-    return {Stream::TlsFailure::Reason::timed_out,
-            "SSL handshake timed out" + errno_text(ETIMEDOUT)};
-}
-
-}  // namespace
 
 Task<std::expected<void, Stream::TlsFailure>> Stream::start_tls(tls::SslPtr ssl, Deadline& deadline)
 {

@@ -18,23 +18,10 @@ struct FreeContext {
 // A context costs more than the hash of a few bytes: each thread keeps one a hash function.
 EVP_MD_CTX* context_of(const EVP_MD* hash)
 {
-    struct Kept {
-        const EVP_MD* hash = nullptr;
-        std::unique_ptr<EVP_MD_CTX, FreeContext> context;
-    };
-    thread_local std::array<Kept, 2> kept;
-    for (Kept& one : kept) {
-        if (one.hash == nullptr) {
-            one.hash = hash;
-            one.context.reset(EVP_MD_CTX_new());
-        }
-        if (one.hash == hash) {
-            return one.context.get();
-        }
-    }
-    kept.back() = {hash, nullptr};
-    kept.back().context.reset(EVP_MD_CTX_new());
-    return kept.back().context.get();
+    using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+    thread_local const std::array<Context, 2> kept{Context(EVP_MD_CTX_new()),
+                                                   Context(EVP_MD_CTX_new())};
+    return kept[hash == hash_of_suite("SHA256") ? 0 : 1].get();
 }
 
 // A secret on the stack, wiped when it goes.
@@ -92,17 +79,15 @@ bool hmac(const evp_md_st* hash, Octets key, std::initializer_list<Octets> parts
         }
         key = {inner.data(), hash_bytes(hash)};
     }
-    Wiped<kBlockMax> pad;
-    const std::span<unsigned char> used(pad.data(), block);
-    const auto fill = [&](unsigned char with) {
-        std::ranges::transform(key, used.begin(), [with](auto octet) { return octet ^ with; });
-        std::ranges::fill(used.subspan(key.size()), with);
-    };
-    fill(0x36);
+    Wiped<kBlockMax> inner_pad;
     Wiped<kBlockMax> outer_pad;
-    std::ranges::transform(used, outer_pad.begin(), [](auto octet) { return octet ^ 0x36 ^ 0x5c; });
+    for (std::size_t i = 0; i < block; ++i) {
+        const unsigned char octet = i < key.size() ? key[i] : 0;
+        inner_pad[i] = octet ^ 0x36;
+        outer_pad[i] = octet ^ 0x5c;
+    }
     const bool done =
-        digest(context, hash, used, parts, inner.data()) &&
+        digest(context, hash, {inner_pad.data(), block}, parts, inner.data()) &&
         digest(context, hash, {outer_pad.data(), block}, {{inner.data(), hash_bytes(hash)}}, out);
     // A context that has ended holds the hash, which is a key: a new beginning wipes it.
     return EVP_DigestInit_ex2(context, hash, nullptr) == 1 && done;

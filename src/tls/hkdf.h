@@ -16,8 +16,8 @@ using Octets = std::span<const unsigned char>;
 const evp_md_st* hash_of_suite(std::string_view name);
 std::size_t hash_bytes(const evp_md_st* hash);
 
-// HMAC (RFC 2104) of the parts, one after the other, into the first bytes of `out`, which has room
-// for the hash. False if OpenSSL fails.
+// HMAC (RFC 2104), with one of those hash functions, of the parts, one after the other, into the
+// first bytes of `out`, which has room for the hash. False if OpenSSL fails.
 bool hmac(const evp_md_st* hash, Octets key, std::initializer_list<Octets> parts,
           unsigned char* out);
 

@@ -211,6 +211,14 @@ def test_a_good_one_is_logged_in_to_under_tls_only(front, backend, pki, protocol
     assert any(secure and wanted in line for secure, line in visit.lines)
 
 
+def test_what_is_offered_before_starttls_is_not_believed(front, backend, pki):
+    """LITERAL+ in the greeting: who is on the line may have put it there."""
+    other = backend("imap", pki.server, greeting=b"* OK [CAPABILITY IMAP4rev1 STARTTLS LITERAL+] ready\r\n")
+    proxy = front("imap", other.port, f"proxy_ssl starttls; {trusting(pki)}")
+    assert proxy.log_in().startswith(ACCEPTED["imap"])
+    assert b"LOGIN {3}\r\n" in other.visits[0].heard()
+
+
 # Servers that lie
 
 

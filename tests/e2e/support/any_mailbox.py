@@ -3,8 +3,9 @@ authentication service that sends everybody there: for tests of what measures, w
 
 import http.server
 import re
-import socket
 import threading
+
+from .mail_listeners import MailListeners
 
 LITERAL = re.compile(rb"\{(\d+)\}$")
 
@@ -35,31 +36,14 @@ class AnyService:
         self._server.server_close()
 
 
-class AnyMailbox:
+class AnyMailbox(MailListeners):
     """The mailbox server. `ports` of a protocol; `logins` is what came, as (protocol, command)."""
 
     def __init__(self, ports=None):
         self.logins = []
-        self._listeners = {protocol: socket.create_server(("127.0.0.1", ports[protocol] if ports else 0), backlog=64)
-                           for protocol in ("imap", "pop3", "smtp")}
-        self.ports = {protocol: listener.getsockname()[1] for protocol, listener in self._listeners.items()}
-        for protocol, listener in self._listeners.items():
-            threading.Thread(target=self._accept, args=(protocol, listener), daemon=True).start()
+        super().__init__(ports)
 
-    def close(self):
-        for listener in self._listeners.values():
-            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
-            listener.close()
-
-    def _accept(self, protocol, listener):
-        while True:
-            try:
-                peer, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(protocol, peer), daemon=True).start()
-
-    def _serve(self, protocol, peer):
+    def serve(self, protocol, peer):
         with peer, peer.makefile("rb") as lines:
             say = getattr(self, f"_{protocol}")
             try:

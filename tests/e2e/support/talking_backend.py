@@ -16,6 +16,7 @@ import socket
 import struct
 import threading
 
+from .mail_listeners import MailListeners
 from .tls_backend import GREETING
 
 FILLER = random.Random(1).randbytes(4 << 20)
@@ -29,31 +30,15 @@ class Visit:
         self.ended = threading.Event()
 
 
-class TalkingBackend:
+class TalkingBackend(MailListeners):
     """`ports` by protocol; `visits` by user. With `wrap`, connections are wrapped by it before anything is said."""
 
     def __init__(self, wrap=None):
         self.visits = {}
         self._wrap = wrap
-        self._listeners = {protocol: socket.create_server(("127.0.0.1", 0), backlog=64) for protocol in GREETING}
-        self.ports = {protocol: listener.getsockname()[1] for protocol, listener in self._listeners.items()}
-        for protocol, listener in self._listeners.items():
-            threading.Thread(target=self._accept, args=(protocol, listener), daemon=True).start()
+        super().__init__()
 
-    def close(self):
-        for listener in self._listeners.values():
-            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
-            listener.close()
-
-    def _accept(self, protocol, listener):
-        while True:
-            try:
-                peer, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(protocol, peer), daemon=True).start()
-
-    def _serve(self, protocol, peer):
+    def serve(self, protocol, peer):
         visit = Visit()
         try:
             with peer:

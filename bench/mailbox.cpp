@@ -177,8 +177,8 @@ Mailbox::Answer Mailbox::smtp(std::string_view line, std::string& out)
     if (iequals(verb, "EHLO")) {
         out.append(
             "250-backend.test\r\n250-XCLIENT ADDR HELO LOGIN NAME PORT PROTO\r\n"
-            "250 AUTH PLAIN\r\n");
-    } else if (iequals(verb, "XCLIENT")) {  // whoever names a login has checked it
+            "250-PIPELINING\r\n250 AUTH PLAIN\r\n");  // as Postfix does
+    } else if (iequals(verb, "XCLIENT")) {            // whoever names a login has checked it
         logged_in_ = logged_in_ || rest.find("LOGIN=") != std::string_view::npos;
         out.append(greeting());
     } else if (iequals(verb, "QUIT")) {

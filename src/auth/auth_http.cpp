@@ -155,7 +155,8 @@ net::Task<std::optional<HttpConnection>> AuthHttp::connect(Question& question)
         connection.server = connection.address.text();
         question.log.debug("connecting to auth http server {}", connection.server);
         net::Deadline& share = attempts.deadline();
-        auto stream = co_await net::Stream::connect(loop_, connection.address, share);
+        constexpr auto kOurs = net::Stream::FirstWord::ours;
+        auto stream = co_await net::Stream::connect(loop_, connection.address, share, kOurs);
         if (!stream) {
             log_connect_error(question.log, connection.server, stream.error());
             attempts.has_failed();

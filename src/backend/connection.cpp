@@ -84,7 +84,10 @@ net::Task<bool> Connection::reach(const SocketAddress& address, net::Deadline& d
 {
     log_.set_action("connecting to upstream");
     log_address("connecting to upstream", address);
-    auto stream = co_await net::Stream::connect(deadline_.loop(), address, deadline);
+    const bool is_greeted = target_.proxy_header.empty() && target_.ssl != ProxySsl::on;
+    const auto first_word =
+        is_greeted ? net::Stream::FirstWord::theirs : net::Stream::FirstWord::ours;
+    auto stream = co_await net::Stream::connect(deadline_.loop(), address, deadline, first_word);
     if (!stream) {
         log_connect_failure(address, stream.error());
         co_return false;
@@ -167,14 +170,19 @@ void Connection::log_address(std::string_view what, const SocketAddress& address
     }
 }
 
-void Connection::log_connect_failure(const SocketAddress& address, int error) const
+void Connection::log_connect_failure(const SocketAddress& address, int error)
 {
     if (deadline_.expired()) {
         log_.line(LogLevel::info, "upstream timed out{}", log::errno_text(ETIMEDOUT));
         return;
     }
-    const bool common = error == ECONNREFUSED || error == ECONNRESET || error == ETIMEDOUT ||
-                        error == EHOSTUNREACH || error == ENETUNREACH;
+    if (error == ECONNRESET) {  // in place of a greeting: a connect() is never answered like this
+        log_.set_action("reading response from upstream");
+        log_.line(LogLevel::error, "recv() failed{}", log::errno_text(error));
+        return;
+    }
+    const bool common = error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH ||
+                        error == ENETUNREACH;
     log_.line(common ? LogLevel::error : LogLevel::crit, "connect() to {} failed{}", address.text(),
               log::errno_text(error));
 }

@@ -69,7 +69,7 @@ private:
     net::Task<bool> send_proxy_header(net::Deadline& deadline);
     net::Task<bool> handshake(net::Deadline& deadline);
     void log_address(std::string_view what, const SocketAddress& address) const;
-    void log_connect_failure(const SocketAddress& address, int error) const;
+    void log_connect_failure(const SocketAddress& address, int error);
     void log_tls_failure(const net::Stream::TlsFailure& failure) const;
 
     Target target_;

@@ -14,8 +14,7 @@ class BackendConnection : public ConnectionTest
 TEST_F(BackendConnection, WithoutTlsIsReadyAtOnce)
 {
     Connection backend = connection(ProxySsl::off);
-    ASSERT_TRUE(open(backend));
-    ASSERT_TRUE(server_.accept());
+    ASSERT_TRUE(open_greeted(backend));
     EXPECT_FALSE(backend.wants_starttls());
     server_.say("* OK\r\n");
     read(backend);
@@ -45,8 +44,7 @@ TEST_F(BackendConnection, IsNotHandedOutInClearTextWhereTlsIsWanted)
 TEST_F(BackendConnection, StartTlsDoesNotSucceedWithoutTls)
 {
     Connection backend = connection(ProxySsl::starttls);
-    ASSERT_TRUE(open(backend));
-    ASSERT_TRUE(server_.accept());
+    ASSERT_TRUE(open_greeted(backend));
     EXPECT_TRUE(backend.wants_starttls());
     EXPECT_TRUE(backend.is_silent());
     EXPECT_FALSE(start_tls(backend));
@@ -57,8 +55,7 @@ TEST_F(BackendConnection, StartTlsDoesNotSucceedWithoutTls)
 TEST_F(BackendConnection, WordsBeforeTlsThatWereReadEndIt)
 {
     Connection backend = connection(ProxySsl::starttls);
-    ASSERT_TRUE(open(backend));
-    ASSERT_TRUE(server_.accept());
+    ASSERT_TRUE(open_greeted(backend));
     server_.say("+OK\r\n+OK injected\r\n");
     read(backend);
     backend.conversation().consume(5);
@@ -72,11 +69,7 @@ TEST_F(BackendConnection, WordsBeforeTlsThatWereReadEndIt)
 TEST_F(BackendConnection, WordsBeforeTlsThatWaitInTheSocketEndIt)
 {
     Connection backend = connection(ProxySsl::starttls);
-    ASSERT_TRUE(open(backend));
-    ASSERT_TRUE(server_.accept());
-    server_.say("+OK\r\n");
-    read(backend);
-    backend.conversation().consume(5);
+    ASSERT_TRUE(open_greeted(backend));
     EXPECT_TRUE(backend.is_silent());
     server_.say("+");
     const auto next_turn = [](net::Loop& loop) -> net::Task<> { co_await loop.next_turn(); };
@@ -86,11 +79,34 @@ TEST_F(BackendConnection, WordsBeforeTlsThatWaitInTheSocketEndIt)
     EXPECT_EQ(server_.heard(), "");
 }
 
+TEST_F(BackendConnection, WhoDoesNotGreetHasNotAnswered)
+{
+    Connection backend = connection(ProxySsl::off);
+    deadline_.set(10ms);
+    EXPECT_FALSE(open(backend));
+    EXPECT_NE(log().find("upstream timed out (110: Connection timed out) while connecting to "
+                         "upstream"),
+              std::string::npos);
+}
+
+TEST_F(BackendConnection, AResetInPlaceOfAGreetingIsLoggedAsWhatItIs)
+{
+    Connection backend = connection(ProxySsl::off);
+    loop_.post([this] {
+        ASSERT_TRUE(server_.accept());
+        server_.reset();
+    });
+    EXPECT_FALSE(open(backend));
+    EXPECT_NE(log().find("[error] "), std::string::npos);
+    EXPECT_NE(log().find("recv() failed (104: Connection reset by peer) while reading "
+                         "response from upstream"),
+              std::string::npos);
+}
+
 TEST_F(BackendConnection, ItsEndIsLogged)
 {
     Connection backend = connection(ProxySsl::off);
-    ASSERT_TRUE(open(backend));
-    ASSERT_TRUE(server_.accept());
+    ASSERT_TRUE(open_greeted(backend));
     using Reason = net::Disconnected::Reason;
     const net::Disconnected closed{Reason::closed};
     backend.log_end(closed);

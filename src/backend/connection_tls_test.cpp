@@ -158,7 +158,7 @@ TEST_F(BackendTls, StartTlsIsTheSameLater)
     certify(issue("DNS:mail.example.com"));
     std::optional<Connection> backend;
     backend.emplace(target(ProxySsl::starttls), context_.get(), 4096, deadline_, log_);
-    ASSERT_TRUE(open(*backend));
+    ASSERT_TRUE(open_greeted(*backend));
     EXPECT_TRUE(backend->wants_starttls());
     ASSERT_TRUE(run(backend->start_tls()));
     EXPECT_FALSE(backend->wants_starttls());
@@ -172,7 +172,7 @@ TEST_F(BackendTls, StartTlsWithAWrongNameEndsIt)
 {
     certify(issue("DNS:other.example.com"));
     Connection backend(target(ProxySsl::starttls), context_.get(), 4096, deadline_, log_);
-    ASSERT_TRUE(open(backend));
+    ASSERT_TRUE(open_greeted(backend));
     EXPECT_FALSE(run(backend.start_tls()));
     EXPECT_TRUE(backend.wants_starttls());
     EXPECT_NE(log().find("upstream SSL certificate does not match"), std::string::npos);

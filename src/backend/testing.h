@@ -43,6 +43,9 @@ public:
     // False: nobody has come yet.
     bool accept()
     {
+        if (client_ >= 0) {
+            return true;
+        }
         client_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         return client_ >= 0;
     }
@@ -64,6 +67,12 @@ public:
         return text;
     }
     void hang_up() { close(client_); }
+    void reset()
+    {
+        const linger at_once{.l_onoff = 1, .l_linger = 0};
+        EXPECT_EQ(::setsockopt(client_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+        hang_up();
+    }
     void close_listener() { close(listener_); }
 
 private:
@@ -103,6 +112,22 @@ protected:
         bool opened = false;
         net::run_to_the_end(loop_, keep(connection.open(resolver_), opened));
         return opened;
+    }
+    // By a server that greets those who come, as is the rule without TLS from the start. The
+    // greeting is read, and gone.
+    bool open_greeted(Connection& connection)
+    {
+        constexpr std::string_view kGreeting = "+OK\r\n";
+        loop_.post([this, kGreeting] {
+            ASSERT_TRUE(server_.accept());
+            server_.say(kGreeting);
+        });
+        if (!open(connection)) {
+            return false;
+        }
+        read(connection);
+        connection.conversation().consume(kGreeting.size());
+        return true;
     }
     bool start_tls(Connection& connection)
     {

@@ -168,7 +168,7 @@ class ConnectTest : public testing::Test
 protected:
     static Task<> connect_to(Loop& loop, SocketAddress address, Deadline& deadline, int& error)
     {
-        auto stream = co_await Stream::connect(loop, address, deadline);
+        auto stream = co_await Stream::connect(loop, address, deadline, Stream::FirstWord::ours);
         error = stream ? 0 : stream.error();
     }
     int connect(const SocketAddress& address)

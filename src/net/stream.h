@@ -41,11 +41,16 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
+    // Who says something first, once they are connected.
+    enum class FirstWord : unsigned char { ours, theirs };
+
     // Connects to `address`; an errno value if that fails: ETIMEDOUT after the deadline, ENFILE
-    // if the loop has no connection left ("worker_connections").
+    // if the loop has no connection left ("worker_connections"). If the first word is theirs, it is
+    // waited for, which saves being woken before it comes: who does not say it has not answered.
     static Task<std::expected<std::unique_ptr<Stream>, int>> connect(Loop& loop,
                                                                      SocketAddress address,
-                                                                     Deadline& deadline);
+                                                                     Deadline& deadline,
+                                                                     FirstWord first_word);
 
     // Why a TLS handshake failed.
     struct TlsFailure {

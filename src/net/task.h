@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "net/frames.h"
 
 namespace postern::net {
 
@@ -37,6 +38,11 @@ struct PromiseBase {
     std::suspend_always initial_suspend() const noexcept { return {}; }
     Final final_suspend() const noexcept { return {}; }
     void unhandled_exception() noexcept { exception = std::current_exception(); }
+    static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+    static void operator delete(void* frame, std::size_t bytes) noexcept
+    {
+        release_frame(frame, bytes);
+    }
     void rethrow() const
     {
         if (exception) [[unlikely]] {

@@ -45,13 +45,14 @@ net::Task<std::optional<std::string>> Upstream::start_tls()
     co_return std::nullopt;
 }
 
-std::string Upstream::unexpected_reply()
+std::string Upstream::unexpected_reply(std::size_t bytes)
 {
+    const std::string_view reply = unread().substr(0, bytes);
     // What is said in clear text where TLS is wanted may be anybody's: no client gets to read it.
     const bool pass = settings_.proxy_pass_error_message && !wants_starttls();
     log_.line(pass ? LogLevel::info : LogLevel::error, "upstream sent invalid response: \"{}\"",
-              escape_for_log(trim(unread(), "\r\n")));
-    return std::string(pass ? unread() : internal_error_);
+              escape_for_log(trim(reply, "\r\n")));
+    return std::string(pass ? reply : internal_error_);
 }
 
 std::string Upstream::failed(std::string_view why)

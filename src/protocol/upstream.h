@@ -40,9 +40,9 @@ public:
 
     // The failures, logged; each returns what the client is told.
     std::string too_long() const { return std::string(internal_error_); }
-    // The backend has said something else than we want: its words, all of them, if
-    // "proxy_pass_error_message" is on and they can be believed to be its own.
-    std::string unexpected_reply();
+    // The backend has said something else than we want, in the first `bytes` of what is unread: its
+    // words, if "proxy_pass_error_message" is on and they can be believed to be its own.
+    std::string unexpected_reply(std::size_t bytes = std::string_view::npos);
     // Our own refusal to send: `why` is logged as an error.
     std::string failed(std::string_view why);
 

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/line.h"
+
 #include "smtp/dialogue.h"
 #include "smtp/xclient.h"
 
@@ -19,10 +21,40 @@ constexpr unsigned kAuthenticationSucceeded = 235;  // RFC 4954 section 6
 // A command and the reply that lets us go on.
 struct Exchange {
     const char* action;
-    Secret command;  // with CRLF; empty: nothing is sent, the greeting is waited for
+    Secret command;  // with CRLF; empty: nothing is sent, its reply comes all the same
     unsigned expected;
     unsigned expected_too = 0;
 };
+
+// RFC 2920: the commands go with the first of them, and each reply is looked at as ever. Only the
+// last one may be EHLO, and nothing here may depend on a reply.
+void send_together(std::vector<Exchange>& exchanges)
+{
+    std::string commands;
+    for (Exchange& exchange : exchanges) {
+        commands += exchange.command.reveal();
+        exchange.command.clear();
+    }
+    exchanges.front().command = Secret(commands);
+}
+
+// Who the client is: XCLIENT, and what it said itself. `extensions` is the reply to our EHLO.
+std::vector<Exchange> introduction(const ClientFacts& facts, const std::string& client_hello,
+                                   std::string_view extensions)
+{
+    std::vector<Exchange> exchanges;
+    for (const std::string& command : xclient_commands(facts, extension(extensions, "XCLIENT"))) {
+        exchanges.push_back({"sending XCLIENT to upstream", Secret(command), kReady, kOkCode});
+    }
+    if (!facts.helo.empty()) {
+        exchanges.push_back(
+            {"sending client HELO/EHLO to upstream", Secret(client_hello), kOkCode});
+    }
+    if (extension(extensions, "PIPELINING")) {
+        send_together(exchanges);
+    }
+    return exchanges;
+}
 
 // The next reply, which stays unread; nothing if it is too long, which is logged.
 net::Task<std::optional<Reply>> read_reply(protocol::Upstream& upstream)
@@ -52,7 +84,7 @@ net::Task<std::expected<std::string, std::string>> ask(protocol::Upstream& upstr
     }
     if (reply->code != exchange.expected &&
         (exchange.expected_too == 0 || reply->code != exchange.expected_too)) {
-        co_return std::unexpected(upstream.unexpected_reply());
+        co_return std::unexpected(upstream.unexpected_reply(reply->consumed));
     }
     std::string text(reply->text);
     upstream.consume(reply->consumed);
@@ -120,10 +152,10 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
     const auto tls_hello = hello_command(true, settings().server_name);
     const auto hello = hello_command(settings().xclient || extended_, settings().server_name);
     const auto client_hello = hello_command(extended_, helo_);
-    auto auth_plain = auth_plain_command(mailbox.login, mailbox.password.reveal());
     const auto mail = kept_command(claim.smtp_from);
     const auto recipient = kept_command(claim.smtp_to);
-    if (!tls_hello || !hello || !client_hello || !auth_plain || !mail || !recipient) {
+    if (!tls_hello || !hello || !client_hello || !mail || !recipient ||
+        !fits_on_a_line(mailbox.login) || !fits_on_a_line(mailbox.password.reveal())) {
         co_return std::unexpected(upstream.failed("data for upstream holds CR, LF or NUL"));
     }
 
@@ -141,15 +173,10 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
                                 .host = peer().client_host,
                                 .helo = helo_,
                                 .extended = extended_};
-        for (const std::string& command : xclient_commands(facts, extension(*reply, "XCLIENT"))) {
-            exchanges.push_back({"sending XCLIENT to upstream", Secret(command), kReady, kOkCode});
-        }
-        if (!helo_.empty()) {
-            exchanges.push_back(
-                {"sending client HELO/EHLO to upstream", Secret(*client_hello), kOkCode});
-        }
+        exchanges = introduction(facts, *client_hello, *reply);
     }
     if (authenticates) {
+        auto auth_plain = auth_plain_command(mailbox.login, mailbox.password.reveal());
         exchanges.push_back(
             {"sending AUTH to upstream", std::move(*auth_plain), kAuthenticationSucceeded});
     }

@@ -25,38 +25,48 @@ public:
         while (!rest.empty()) {
             const std::string_view word = rest.substr(0, rest.find(' '));
             rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-            if (is_attribute(word)) {
-                listed_.push_back(word);
-            }
+            listed_ |= bit(word);
         }
     }
 
     bool is_made() const { return is_made_; }
     // NGINX tells LOGIN and NAME without being asked: they need not be listed if nothing is.
-    bool takes_basic(std::string_view name) const { return listed_.empty() || takes(name); }
-    bool takes(std::string_view name) const
-    {
-        return std::ranges::any_of(
-            listed_, [name](std::string_view listed) { return iequals(listed, name); });
-    }
+    bool takes_basic(std::string_view name) const { return listed_ == 0 || takes(name); }
+    bool takes(std::string_view name) const { return (listed_ & bit(name)) != 0; }
 
 private:
-    static bool is_attribute(std::string_view word)
+    // 0 if it is none of ours.
+    static unsigned bit(std::string_view word)
     {
-        return std::ranges::any_of(kAttributes,
-                                   [word](std::string_view known) { return iequals(known, word); });
+        const auto* const found = std::ranges::find_if(
+            kAttributes, [word](std::string_view known) { return iequals(known, word); });
+        return found == std::end(kAttributes) ? 0 : 1u << (found - std::begin(kAttributes));
     }
 
     bool is_made_;
-    std::vector<std::string_view> listed_;
+    unsigned listed_ = 0;
 };
+
+// RFC 3461 section 4, but all bytes beyond printable ASCII are encoded, the space too.
+void append_xtext(std::string& text, std::string_view value)
+{
+    constexpr char kHex[] = "0123456789ABCDEF";
+    for (const char c : value) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte > 0x20 && byte < 0x7f && c != '+' && c != '=') {
+            text += c;
+        } else {
+            text += {'+', kHex[byte >> 4], kHex[byte & 15]};
+        }
+    }
+}
 
 void add(std::string& text, std::string_view name, std::string_view value)
 {
     text += ' ';
     text += name;
     text += '=';
-    text += xtext(value);
+    append_xtext(text, value);
 }
 
 std::string ip_of(const SocketAddress& address)
@@ -135,17 +145,8 @@ std::vector<std::string> xclient_commands(const ClientFacts& facts,
 
 std::string xtext(std::string_view text)
 {
-    constexpr char kHex[] = "0123456789ABCDEF";
     std::string encoded;
-    encoded.reserve(text.size());
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte > 0x20 && byte < 0x7f && c != '+' && c != '=') {
-            encoded += c;
-        } else {
-            encoded += {'+', kHex[byte >> 4], kHex[byte & 15]};
-        }
-    }
+    append_xtext(encoded, text);
     return encoded;
 }
 

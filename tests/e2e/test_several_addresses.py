@@ -8,7 +8,7 @@ import time
 import pytest
 from support.backend_front import trusting
 from support.ports import connect, free_port, wait_until
-from support.scripted_backend import CLOSE, ScriptedBackend
+from support.scripted_backend import CLOSE, HANG, ScriptedBackend
 from support.scripted_dns import A, AAAA, NXDOMAIN, SERVFAIL, ScriptedDns
 from support.scripted_service import Answer, ScriptedService, ok
 from support.silent_address import SilentAddress
@@ -208,6 +208,15 @@ def test_a_silent_address_of_the_mailbox_takes_its_share_alone(world, silent):
     assert heard.startswith(LOGGED_IN) and 1.3 < seconds < 2.6
     assert one.errors(rf"connect\(\) to {SILENT}:\d+ failed \(110: Connection timed out\) while connecting to upstream")
     assert one.log_in()[1] < 1
+
+
+def test_who_takes_connections_and_says_nothing_is_silent_too(world):
+    hanging = ScriptedBackend(lambda address: ("imap", [HANG if address == SILENT else b"* OK ready\r\n", b"+ \r\n", b"+ \r\n", b"{tag} OK in\r\n"]))
+    one = world(mail=(four(SILENT, HERE), []), backend=hanging, limits="3s")
+    answers = [one.log_in()[0] for _ in range(2)]
+    assert all(answer.startswith(LOGGED_IN) for answer in answers)
+    assert one.visits(SILENT) == 1
+    assert one.errors(rf"connect\(\) to {SILENT}:\d+ failed \(110: Connection timed out\) while connecting to upstream")
 
 
 def test_the_last_address_gets_all_the_time_that_is_left(world, silent):

@@ -225,3 +225,55 @@ def test_what_is_told_is_what_is_offered(fronted, offer):
         assert heard == [b"EHLO proxy.test\r\n", f"XCLIENT {told}\r\n".encode(), b"EHLO me\r\n"]
     finally:
         backend.close()
+
+
+PIPELINES = [b"220 b\r\n", b"250-b\r\n250-PIPELINING\r\n250 XCLIENT NAME ADDR LOGIN\r\n"]
+WITHOUT_WAITING = [b"EHLO proxy.test\r\n", f"XCLIENT ADDR={CLIENT} LOGIN=bob NAME=mx.sender.test\r\n".encode(), b"EHLO me\r\n"]
+
+
+def log_in(fronted, replies, mail=""):
+    """What the client hears, and the connection that the mailbox server had."""
+    backend = ScriptedBackend(lambda address: ("smtp", replies))
+    try:
+        front = fronted(backend.port, mail)
+        with connect(front.port, source=CLIENT) as client:
+            lines = client.makefile("rb")
+            lines.readline()
+            client.sendall(b"EHLO me\r\n")
+            while lines.readline()[3:4] == b"-":
+                pass
+            client.sendall(b"AUTH PLAIN " + base64.b64encode(b"\0bob\0pw") + b"\r\n")
+            heard = lines.readline()
+            client.shutdown(socket.SHUT_WR)
+            heard += lines.read()
+        connection = backend.connections("127.0.0.1")[0]
+        assert connection.ended.wait(10)
+        return heard, connection
+    finally:
+        backend.close()
+
+
+def test_a_server_that_takes_it_hears_of_the_client_without_being_waited_for(fronted):
+    heard, backend = log_in(fronted, [*PIPELINES, b"", b"220 b again\r\n250 hello\r\n"])
+    assert heard == b"235 2.0.0 OK\r\n"
+    assert backend.lines == WITHOUT_WAITING
+    assert backend.early
+
+
+def test_a_server_that_does_not_list_pipelining_is_waited_for(fronted):
+    heard, backend = log_in(fronted, [b"220 b\r\n", b"250-b PIPELINING\r\n250 XCLIENT NAME ADDR LOGIN\r\n"])
+    assert heard == b"235 2.0.0 OK\r\n"
+    assert backend.lines == WITHOUT_WAITING
+    assert not backend.early
+
+
+def test_of_replies_that_come_together_only_the_refusal_is_passed_on(fronted):
+    heard, backend = log_in(fronted, [*PIPELINES, b"", b"550 5.7.0 not you\r\n250 hello\r\n"], "proxy_pass_error_message on;")
+    assert heard == b"550 5.7.0 not you\r\n"
+    assert backend.lines == WITHOUT_WAITING
+
+
+def test_the_password_waits_for_the_reply_to_ehlo(fronted):
+    heard, backend = log_in(fronted, [*PIPELINES, b"", b"220 b again\r\n550 no\r\n"], "proxy_smtp_auth on;")
+    assert heard == b"451 4.3.2 Internal server error\r\n"
+    assert backend.lines == [line.replace(b" LOGIN=bob", b"") for line in WITHOUT_WAITING]

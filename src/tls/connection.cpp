@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "tls/lean/channel.h"
+#include "tls/lean/witness.h"
 #include "tls/workspace.h"
 
 namespace postern::tls {
@@ -178,6 +179,7 @@ Io Connection::handshake()
         return {};
     }
     begin(Workspace::kReceivedMin);
+    const lean::WatchedHandshake watched(*ssl_);
     const int result = SSL_do_handshake(ssl_.get());
     const Io io = result == 1 ? Io{} : failure(result, "SSL_do_handshake");
     if (result == 1) {

@@ -19,8 +19,8 @@ class ConnectionLeanTest : public testing::TestWithParam<Case>
 {
 protected:
     ConnectionLeanTest()
-        : server_context_(SSL_CTX_new(TLS_server_method())),
-          client_context_(SSL_CTX_new(TLS_client_method()))
+        : server_context_(new_context(TLS_server_method())),
+          client_context_(new_context(TLS_client_method()))
     {
         const Issued issued = issue({});
         SSL_CTX_use_certificate(server_context_.get(), issued.certificate.get());
@@ -29,7 +29,7 @@ protected:
             Connection::prepare(*context);
             SSL_CTX_set_ciphersuites(context, GetParam().ciphersuite);
         }
-        lean::watch(GetParam().server_is_lean ? *server_context_ : *client_context_);
+        EXPECT_TRUE(lean::watch(GetParam().server_is_lean ? *server_context_ : *client_context_));
     }
 
     Connection& lean() const { return GetParam().server_is_lean ? pair_->server : pair_->client; }

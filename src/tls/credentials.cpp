@@ -286,11 +286,14 @@ void allow_lean(ssl_ctx_st& context, const std::vector<config::SslCommand>& comm
     const auto pads = std::ranges::find_if(commands, [](const config::SslCommand& command) {
         return iequals(command.name, "RecordPadding");
     });
-    if (pads == commands.end()) {
-        lean::watch(context);
-    } else {
+    if (pads != commands.end()) {
         loading.warn(pads->value.where,
                      "\"ssl_lean\" does nothing where records are padded (\"RecordPadding\")");
+    } else if (!lean::watch(context)) {
+        config::warn_once(
+            loading.warnings,
+            "\"ssl_lean\" does nothing: OpenSSL's configuration demands a key schedule "
+            "of TLS 1.3 that is not ours (\"default_properties\")");
     }
 }
 

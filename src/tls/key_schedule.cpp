@@ -16,11 +16,17 @@
 #include <string_view>
 #include <vector>
 
+#include "base/assert.h"
+
 #include "tls/hkdf.h"
 
 namespace postern::tls {
 
 namespace {
+
+constexpr const char* kProvider = "postern";
+
+thread_local TrafficSecretListener* secret_listener = nullptr;
 
 // The inputs of one derivation, as OpenSSL's "TLS13-KDF" has them.
 struct Inputs {
@@ -105,14 +111,26 @@ bool next_secret(const Inputs& inputs, unsigned char* out)
     return done;
 }
 
+void tell_secret(Octets label, Octets secret)
+{
+    const std::string_view name(reinterpret_cast<const char*>(label.data()), label.size());
+    if (name == "c ap traffic" || name == "s ap traffic") {
+        secret_listener->on_secret(name.starts_with('c'), secret);
+    }
+}
+
 bool derive(const Inputs& inputs, std::span<unsigned char> out)
 {
     if (inputs.hash == nullptr) {
         return false;
     }
     if (inputs.mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY) {
-        return inputs.key && hkdf_expand_label(inputs.hash, *inputs.key, inputs.prefix,
-                                               inputs.label, inputs.data, out);
+        const bool done = inputs.key && hkdf_expand_label(inputs.hash, *inputs.key, inputs.prefix,
+                                                          inputs.label, inputs.data, out);
+        if (done && secret_listener != nullptr) {
+            tell_secret(inputs.label, out);
+        }
+        return done;
     }
     return out.size() == hash_bytes(inputs.hash) && next_secret(inputs, out.data());
 }
@@ -233,8 +251,8 @@ bool offer()
     // Kept, as OpenSSL doesn't free it at the end either: nothing has leaked then.
     static const OSSL_PROVIDER* const offered =
         hash_of_suite("SHA256") != nullptr && hash_of_suite("SHA384") != nullptr &&
-                OSSL_PROVIDER_add_builtin(nullptr, "postern", begin_provider) == 1
-            ? OSSL_PROVIDER_try_load(nullptr, "postern", 1)
+                OSSL_PROVIDER_add_builtin(nullptr, kProvider, begin_provider) == 1
+            ? OSSL_PROVIDER_try_load(nullptr, kProvider, 1)
             : nullptr;
     return offered != nullptr;
 }
@@ -244,6 +262,27 @@ bool offer()
 SslContextPtr new_context(const ssl_method_st* method)
 {
     return SslContextPtr(SSL_CTX_new_ex(nullptr, offer() ? kKeySchedule : nullptr, method));
+}
+
+bool has_key_schedule()
+{
+    EVP_KDF* const found = offer() ? EVP_KDF_fetch(nullptr, "TLS13-KDF", kKeySchedule) : nullptr;
+    const bool is_ours =
+        found != nullptr &&
+        std::string_view(OSSL_PROVIDER_get0_name(EVP_KDF_get0_provider(found))) == kProvider;
+    EVP_KDF_free(found);
+    return is_ours;
+}
+
+TrafficSecretListener::TrafficSecretListener()
+{
+    POSTERN_ASSERT(secret_listener == nullptr);
+    secret_listener = this;
+}
+
+TrafficSecretListener::~TrafficSecretListener()
+{
+    secret_listener = nullptr;
 }
 
 }  // namespace postern::tls

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+
+#include "tls/hkdf.h"
 #include "tls/openssl.h"
 
 struct ssl_method_st;
@@ -18,5 +21,24 @@ constexpr const char* kKeySchedule = "?postern.key_schedule=yes";
 // where the system's configuration demands more of an implementation ("fips=yes"). Null if OpenSSL
 // fails.
 SslContextPtr new_context(const ssl_method_st* method);
+
+// Can the system's configuration do with our derivation?
+bool has_key_schedule();
+
+// While it exists, it is told of the secrets of application traffic (RFC 8446 section 7.1) that
+// contexts of `new_context` derive in this thread; OpenSSL derives each when it sets the keys for
+// one direction of a connection. One at a time.
+class TrafficSecretListener
+{
+public:
+    TrafficSecretListener(const TrafficSecretListener&) = delete;
+    TrafficSecretListener& operator=(const TrafficSecretListener&) = delete;
+
+    virtual void on_secret(bool is_clients, Octets secret) = 0;
+
+protected:
+    TrafficSecretListener();
+    ~TrafficSecretListener();
+};
 
 }  // namespace postern::tls

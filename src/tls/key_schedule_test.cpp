@@ -16,6 +16,7 @@
 
 #include "tls/heap_testing.h"
 #include "tls/hkdf.h"
+#include "tls/testing.h"
 
 namespace postern::tls {
 
@@ -91,6 +92,41 @@ protected:
     SslContextPtr context_ = new_context(TLS_server_method());
 };
 
+TEST_F(KeySchedule, TellsTheSecretsOfTraffic)
+{
+    struct Listener final : TrafficSecretListener {
+        void on_secret(bool is_clients, Octets secret) override
+        {
+            told.push_back((is_clients ? "client " : "server ") + std::to_string(secret.size()));
+        }
+        std::vector<std::string> told;
+    };
+    ASSERT_TRUE(has_key_schedule());
+    const Issued issued = issue({});
+    const SslContextPtr contexts[] = {new_context(TLS_server_method()),
+                                      new_context(TLS_client_method())};
+    SSL_CTX_use_certificate(contexts[0].get(), issued.certificate.get());
+    SSL_CTX_use_PrivateKey(contexts[0].get(), issued.key.get());
+    SslPtr server(SSL_new(contexts[0].get()));
+    SslPtr client(SSL_new(contexts[1].get()));
+    BIO* ends[2];
+    ASSERT_EQ(BIO_new_bio_pair(&ends[0], 0, &ends[1], 0), 1);
+    SSL_set_bio(server.get(), ends[0], ends[0]);
+    SSL_set_bio(client.get(), ends[1], ends[1]);
+    SSL_set_accept_state(server.get());
+    SSL_set_connect_state(client.get());
+    SSL_do_handshake(client.get());
+    {
+        Listener heard;
+        SSL_do_handshake(server.get());
+        EXPECT_EQ(heard.told, std::vector<std::string>{"server 48"});
+    }
+    SSL_do_handshake(client.get());  // nobody listens
+    Listener heard;
+    EXPECT_EQ(SSL_do_handshake(server.get()), 1);
+    EXPECT_EQ(heard.told, std::vector<std::string>{"client 48"});
+}
+
 }  // namespace
 
 TEST_F(KeySchedule, IsUsedByNewContexts)
@@ -110,7 +146,9 @@ TEST_F(KeySchedule, GivesWayToWhatTheSystemDemands)
     ASSERT_EQ(EVP_set_default_properties(nullptr, "provider=default"), 1);
     const std::unique_ptr<EVP_KDF, FreeDerivation> demanded(
         EVP_KDF_fetch(nullptr, "TLS13-KDF", kKeySchedule));
+    EXPECT_FALSE(has_key_schedule());
     EXPECT_EQ(EVP_set_default_properties(nullptr, ""), 1);
+    EXPECT_TRUE(has_key_schedule());
     ASSERT_NE(demanded, nullptr);
     EXPECT_STRNE(EVP_KDF_get0_description(demanded.get()), kOurDescription);
 }

@@ -18,14 +18,14 @@ namespace postern::tls::lean {
 // Contexts of both sides, watched, with what a configuration would say left out.
 struct WatchedContexts {
     WatchedContexts()
-        : server(SSL_CTX_new(TLS_server_method())), client(SSL_CTX_new(TLS_client_method()))
+        : server(new_context(TLS_server_method())), client(new_context(TLS_client_method()))
     {
         const Issued issued = issue({});
         SSL_CTX_use_certificate(server.get(), issued.certificate.get());
         SSL_CTX_use_PrivateKey(server.get(), issued.key.get());
         for (SSL_CTX* const context : {server.get(), client.get()}) {
             Connection::prepare(*context);
-            watch(*context);
+            EXPECT_TRUE(watch(*context));
         }
     }
     std::unique_ptr<Pair> pair() const

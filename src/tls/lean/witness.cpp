@@ -3,10 +3,8 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <memory>
-#include <string_view>
-
-#include "base/text.h"
 
 namespace postern::tls::lean {
 
@@ -34,6 +32,13 @@ void free_witness(void*, void* witness, CRYPTO_EX_DATA*, int, long, void*)
 int witness_index()
 {
     static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_witness);
+    return index;
+}
+
+// Set in contexts that are watched.
+int context_index()
+{
+    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
     return index;
 }
 
@@ -73,48 +78,6 @@ void on_message(int written, int, int content_type, const void* bytes, std::size
     }
 }
 
-int digit(char hex)
-{
-    return hex <= '9' ? hex - '0' : (hex | 0x20) - 'a' + 10;
-}
-
-// OpenSSL tells a secret when it sets the key: the next record of that direction is the first one.
-// "LABEL CLIENT_RANDOM SECRET", both in hexadecimal digits.
-void on_secret(const SSL* ssl, const char* line)
-{
-    const std::string_view text(line);
-    const bool is_clients = text.starts_with("CLIENT_TRAFFIC_SECRET_0 ");
-    if (!is_clients && !text.starts_with("SERVER_TRAFFIC_SECRET_0 ")) {
-        return;
-    }
-    const std::string_view secret = text.substr(text.rfind(' ') + 1);
-    if (secret.size() > 2 * kSecretBytesMax) {
-        return;
-    }
-    Witness* witness = witness_of(ssl);
-    if (witness == nullptr) {
-        auto made = std::make_unique<Witness>();
-        auto* const connection = const_cast<SSL*>(ssl);
-        if (SSL_set_ex_data(connection, witness_index(), made.get()) != 1) {
-            return;
-        }
-        witness = made.release();
-        SSL_set_msg_callback(connection, on_message);
-        SSL_set_msg_callback_arg(connection, witness);
-    }
-    const bool is_read = is_clients == (SSL_is_server(ssl) == 1);
-    Direction& direction = is_read ? witness->reads : witness->writes;
-    for (std::size_t i = 0; i < secret.size() / 2; ++i) {
-        direction.keys.secret[i] =
-            static_cast<unsigned char>(digit(secret[2 * i]) << 4 | digit(secret[2 * i + 1]));
-    }
-    direction.keys.sequence = 0;
-    direction.has_secret = true;
-    if (is_read) {
-        witness->in_record = false;
-    }
-}
-
 TrafficKeys keys_of(const Direction& direction, Suite suite)
 {
     TrafficKeys keys = direction.keys;
@@ -136,10 +99,37 @@ bool has_other_ways(const SSL* ssl)
 
 }  // namespace
 
-void watch(ssl_ctx_st& context)
+bool watch(ssl_ctx_st& context)
 {
     witness_index();
-    SSL_CTX_set_keylog_callback(&context, on_secret);
+    return has_key_schedule() && SSL_CTX_set_ex_data(&context, context_index(), &context) == 1;
+}
+
+// The keys are set with it: the next record of that direction is the first one.
+void WatchedHandshake::on_secret(bool is_clients, Octets secret)
+{
+    if (SSL_CTX_get_ex_data(SSL_get_SSL_CTX(&ssl_), context_index()) == nullptr ||
+        secret.size() > kSecretBytesMax) {
+        return;
+    }
+    Witness* witness = witness_of(&ssl_);
+    if (witness == nullptr) {
+        auto made = std::make_unique<Witness>();
+        if (SSL_set_ex_data(&ssl_, witness_index(), made.get()) != 1) {
+            return;
+        }
+        witness = made.release();
+        SSL_set_msg_callback(&ssl_, on_message);
+        SSL_set_msg_callback_arg(&ssl_, witness);
+    }
+    const bool is_read = is_clients == (SSL_is_server(&ssl_) == 1);
+    Direction& direction = is_read ? witness->reads : witness->writes;
+    std::ranges::copy(secret, direction.keys.secret.begin());
+    direction.keys.sequence = 0;
+    direction.has_secret = true;
+    if (is_read) {
+        witness->in_record = false;
+    }
 }
 
 bool is_watched(const ssl_st& ssl)

@@ -56,20 +56,33 @@ private:
     // Runs the initial texts of all directives that may stand in one of the contexts.
     void apply_defaults(unsigned contexts, ServerDraft* server)
     {
-        const Entry::Names used;
         for (const DirectiveGroup& group : directive_groups()) {
             for (const Directive& directive : group.directives) {
                 if ((directive.where & contexts) == 0 || directive.initial.empty()) {
                     continue;
                 }
-                const std::string text = std::string(directive.initial) + ";";
-                auto words = Lexer(text).next();
-                POSTERN_ASSERT(words);
-                const Statement statement{
-                    &directive, std::move(words->words), {std::string(kDefaults), 0}, {}};
-                Entry entry(statement, contexts, used, draft_, server);
-                POSTERN_ASSERT(directive.set(entry));
+                apply_default(directive, contexts, server);
             }
+        }
+    }
+
+    // Several, if a ";" stands between them.
+    void apply_default(const Directive& directive, unsigned contexts, ServerDraft* server)
+    {
+        Entry::Names used;
+        const std::string text = std::string(directive.initial) + ";";
+        Lexer lexer(text);
+        for (;;) {
+            auto words = lexer.next();
+            POSTERN_ASSERT(words);
+            if (words->words.empty()) {
+                return;
+            }
+            const Statement statement{
+                &directive, std::move(words->words), {std::string(kDefaults), 0}, {}};
+            Entry entry(statement, contexts, used, draft_, server);
+            POSTERN_ASSERT(directive.set(entry));
+            used.insert(directive.name);
         }
     }
 

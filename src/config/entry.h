@@ -35,6 +35,8 @@ struct ServerDraft {
     std::optional<Location> certificate_compression;  // where it is on
     // "ssl_session_cache off" or "none": what is shared is not used either.
     bool no_sessions = false;
+    // "DIRECTIVE WORD" of this block, where each word may come once.
+    std::set<std::string> words_written;
 };
 
 // All settings while they are collected.

@@ -225,6 +225,23 @@ enum class ProxySsl : unsigned char { off, on, starttls };
 // "off", "on" or "starttls", in any case.
 std::optional<ProxySsl> parse_proxy_ssl(std::string_view word);
 
+// "limit_conn" and "limit_newcomers": how many at a time; 0: off.
+struct ConnLimits {
+    unsigned total = 0;
+    unsigned address = 0;
+    unsigned network = 0;
+};
+
+// "limit_conn_rate" and "limit_handshakes": so many a time, 0: off; `burst` may come early.
+struct Rate {
+    std::uint64_t per_1000_seconds = 0;
+    unsigned burst = 0;
+};
+struct ConnRates {
+    Rate address;
+    Rate network;
+};
+
 // One server { } block, with all that it inherits.
 struct MailServer {
     Location where;  // of its "{"
@@ -241,6 +258,13 @@ struct MailServer {
     Location starttls_where;  // for messages
     std::vector<PeerRule> real_ip_from;
     std::vector<AccessRule> access;
+    ConnLimits limit_conn;
+    ConnLimits limit_newcomers;
+    ConnRates limit_conn_rate;
+    Rate limit_handshakes;
+    std::vector<PeerRule> limit_exempt;
+    LogLevel limit_log_level = LogLevel::error;
+    bool limit_dry_run = false;
     std::vector<LogTarget> error_logs;  // empty: the main ones
     Resolver resolver;
     milliseconds resolver_timeout{};

@@ -74,6 +74,9 @@ inline constexpr std::string_view kInternalError = "* BAD internal server error\
 inline constexpr std::string_view kCertificateError = "* BYE SSL certificate error\r\n";
 inline constexpr std::string_view kNoCertificate = "* BYE No required SSL certificate\r\n";
 inline constexpr std::string_view kShuttingDown = "* BYE server is shutting down\r\n";
+// RFC 5530 section 3
+inline constexpr std::string_view kTooMany =
+    "* BYE [UNAVAILABLE] too many connections, try again later\r\n";
 
 std::string completed(std::string_view tag);  // "TAG OK completed"
 std::string invalid(std::string_view tag);    // "TAG BAD invalid command"

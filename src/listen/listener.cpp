@@ -21,12 +21,13 @@ constexpr std::chrono::milliseconds kPauseWithoutDescriptors{500};
 }  // namespace
 
 Listener::Listener(net::Loop& loop, int descriptor, std::string name, log::Logger logger,
-                   Accepts accepts, OnAccept on_accept)
+                   Accepts accepts, OnAccept on_accept, OnFull on_full)
     : Timer(loop),
       descriptor_(descriptor),
       name_(std::move(name)),
       logger_(std::move(logger)),
       on_accept_(std::move(on_accept)),
+      on_full_(std::move(on_full)),
       accepts_(accepts)
 {
     watch();
@@ -95,6 +96,7 @@ bool Listener::accept_one()
         case ENOMEM:
             logger_.line(LogLevel::crit, "accept4() failed{} while accepting new connection on {}",
                          log::errno_text(errno), name_);
+            on_full_();
             pause();
             return false;
         default:
@@ -103,7 +105,7 @@ bool Listener::accept_one()
             return false;
         }
     }
-    if (loop().full()) {
+    if (loop().full() && !on_full_()) {
         logger_.line(LogLevel::alert,
                      "{} worker_connections are not enough while accepting new "
                      "connection on {}",

@@ -19,10 +19,12 @@ class Listener final : public net::Watcher, private net::Timer
 public:
     // Gets a non-blocking descriptor to own, and the client's address.
     using OnAccept = std::function<void(int descriptor, const SocketAddress& client)>;
+    // There is no connection left for the next client; true: there will be one soon.
+    using OnFull = std::function<bool()>;
 
     // Does not own `descriptor`. `name` is the listening address as log lines have it.
     Listener(net::Loop& loop, int descriptor, std::string name, log::Logger logger, Accepts accepts,
-             OnAccept on_accept);
+             OnAccept on_accept, OnFull on_full);
     ~Listener();
 
     // Accepts no more, but for those who have come already: they could go unnoticed, as it was this
@@ -41,6 +43,7 @@ private:
     std::string name_;
     log::Logger logger_;
     OnAccept on_accept_;
+    OnFull on_full_;
     Accepts accepts_;
     bool watching_ = false;
 };

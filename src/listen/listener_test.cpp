@@ -29,7 +29,8 @@ protected:
             [this](int accepted, const SocketAddress& client) {
                 accepted_.push_back(client.text());
                 streams_.push_back(std::make_unique<net::Stream>(loop_, accepted));
-            });
+            },
+            [this] { return makes_room_; });
     }
     ~ListenerTest() override
     {
@@ -39,6 +40,8 @@ protected:
         listener_.reset();
         ::close(listening_);
     }
+
+    bool makes_room_ = false;
 
     static SocketAddress name_of(int descriptor, decltype(getsockname)* get)
     {

@@ -24,6 +24,7 @@ public:
     std::string_view certificate_error() const override { return kCertificateError; }
     std::string_view no_certificate() const override { return kNoCertificate; }
     std::string_view shutting_down() const override { return kShuttingDown; }
+    std::string_view too_many() const override { return kTooMany; }
 
 private:
     bool allowed(Verb verb, const std::string& user) const;

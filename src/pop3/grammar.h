@@ -42,6 +42,9 @@ inline constexpr std::string_view kInternalError = "-ERR internal server error\r
 inline constexpr std::string_view kCertificateError = "-ERR SSL certificate error\r\n";
 inline constexpr std::string_view kNoCertificate = "-ERR No required SSL certificate\r\n";
 inline constexpr std::string_view kShuttingDown = "-ERR server is shutting down\r\n";
+// RFC 3206 section 4
+inline constexpr std::string_view kTooMany =
+    "-ERR [SYS/TEMP] too many connections, try again later\r\n";
 
 // Does the greeting hold a challenge? If so, APOP and CRAM-MD5 both answer that one.
 bool greets_with_challenge(const Mechanisms& mechanisms);

@@ -29,9 +29,10 @@ EventLoop::EventLoop(Shared& shared) : shared_(shared)
         const auto on_accept = [this, &socket](int descriptor, const SocketAddress& client) {
             accept(socket, descriptor, client);
         };
+        const auto on_full = [this] { return newcomers_.make_way(loop_.now()); };
         listeners_.push_back(
             std::make_unique<listen::Listener>(loop_, socket.descriptor(), socket.address().text(),
-                                               shared.logs.main, accepts, on_accept));
+                                               shared.logs.main, accepts, on_accept, on_full));
     }
 }
 
@@ -80,6 +81,7 @@ void EventLoop::accept(const listen::Socket& socket, int descriptor, const Socke
     session::Arrival arrival{
         .seat = session::Seat(this, [](void* self) { static_cast<EventLoop*>(self)->leave(); }),
         .newcomers = newcomers_,
+        .admission = shared_.admission,
         .client = std::make_unique<net::Stream>(loop_, descriptor),
         .address = client,
         .endpoint = endpoint,

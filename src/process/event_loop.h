@@ -8,6 +8,7 @@
 #include "auth/auth_file.h"
 #include "auth/auth_http.h"
 #include "config/settings.h"
+#include "limit/admission.h"
 #include "listen/listener.h"
 #include "listen/sockets.h"
 #include "net/loop.h"
@@ -28,6 +29,7 @@ struct Shared {
     auth::HashPool& hash_pool;
     // One a server{} with "auth_file", else null; servers with the same file share one.
     std::vector<std::shared_ptr<auth::UsersFile>> users;
+    limit::Admission admission;
     std::atomic<unsigned> accepting_loops{0};
     std::atomic<std::uint64_t> connections{0};  // the last connection's number
 };

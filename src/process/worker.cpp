@@ -41,6 +41,14 @@ std::vector<std::shared_ptr<auth::UsersFile>> open_users(const config::Settings&
     return users;
 }
 
+// How many there may be in all loops; more are not worth counting apart.
+std::size_t connections_of(const config::Settings& settings)
+{
+    constexpr std::size_t kMost = 1 << 20;
+    return std::min<std::size_t>(
+        std::size_t{settings.events.worker_connections} * settings.worker_processes, kMost);
+}
+
 // The threads of the event loops. When one ends, the signal kLoopEnded tells the main thread.
 class Threads
 {
@@ -131,7 +139,8 @@ int run_worker(const WorkerTask& task)
                   .tls = task.tls,
                   .sockets = task.sockets,
                   .hash_pool = *hash_pool,
-                  .users = open_users(task.settings, task.logs)};
+                  .users = open_users(task.settings, task.logs),
+                  .admission = limit::Admission(connections_of(task.settings))};
     std::optional<Threads> threads;
     try {
         threads.emplace(shared);

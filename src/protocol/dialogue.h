@@ -68,6 +68,7 @@ public:
     virtual std::string_view certificate_error() const = 0;
     virtual std::string_view no_certificate() const = 0;
     virtual std::string_view shutting_down() const = 0;
+    virtual std::string_view too_many() const = 0;
 };
 
 // What the three have in common: the patience with bad commands, and SASL.

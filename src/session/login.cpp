@@ -10,14 +10,12 @@
 #include "session/client_certificate.h"
 #include "session/client_host.h"
 #include "session/dialogues.h"
+#include "session/gate.h"
+#include "session/goodbye.h"
 
 namespace postern::session {
 
 namespace {
-
-// How long a client may take to read the last words and close.
-constexpr std::chrono::seconds kGoodbyeLimit{2};
-constexpr std::size_t kGoodbyeBytes = 1024 * 1024;
 
 // The part of a session that ends with the login, and with it its memory.
 class Login final : private Newcomer
@@ -31,6 +29,7 @@ public:
 
 private:
     void dismiss() override;
+    bool make_way() override;
     net::Task<std::optional<Mailbox>> talk();
     net::Task<bool> learn_who_calls();
     void serve_as(std::size_t server);
@@ -43,8 +42,6 @@ private:
                                                  const auth::Claim& claim,
                                                  const auth::Mailbox& mailbox);
     net::Task<bool> refuse(const auth::Refusal& refusal);
-    net::Task<> say_goodbye();
-    void log_end(const net::Disconnected& end);
 
     const Server& server() const { return *server_; }
     const config::MailServer& settings() const { return server_->settings; }
@@ -55,21 +52,25 @@ private:
     log::SessionLog& log_;
     net::Deadline deadline_;
     net::Conversation client_;
+    Gate gate_;
     auth::Peer peer_;
     std::string challenge_;
     std::unique_ptr<protocol::Dialogue> dialogue_;
     bool in_handshake_ = false;
+    bool waits_for_client_ = false;  // for nothing else
+    bool has_made_way_ = false;      // and that was said
 };
 
 Login::Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
              log::SessionLog& log)
-    : Newcomer(arrival.newcomers),
+    : Newcomer(arrival.newcomers, client.loop().now()),
       servers_(servers),
       server_(&servers[arrival.endpoint.server]),
       endpoint_(arrival.endpoint),
       log_(log),
       deadline_(client.loop()),
-      client_(client, deadline_, client_buffer(settings(), arrival.endpoint.protocol))
+      client_(client, deadline_, client_buffer(settings(), arrival.endpoint.protocol)),
+      gate_(arrival.admission, arrival.newcomers, client, deadline_, log)
 {
     peer_.protocol = arrival.endpoint.protocol;
     peer_.client_address = arrival.address;
@@ -93,13 +94,15 @@ net::Task<std::optional<Mailbox>> Login::run()
     try {
         std::optional<Mailbox> mailbox = co_await talk();
         if (!mailbox) {
-            co_await say_goodbye();
+            co_await say_goodbye(client_.stream(), deadline_);
         }
         co_return std::move(mailbox);
     } catch (const net::Disconnected& disconnected) {
         end = disconnected;
     }
-    log_end(*end);
+    if (!has_made_way_) {
+        log_end(log_, *end);
+    }
     co_return std::nullopt;
 }
 
@@ -125,7 +128,9 @@ net::Task<std::optional<Mailbox>> Login::talk()
     }
     deadline_.set(settings().timeout);
     for (;;) {
+        waits_for_client_ = true;
         const protocol::Request request = co_await dialogue_->authorize();
+        waits_for_client_ = false;
         if (std::holds_alternative<protocol::Goodbye>(request)) {
             log_.debug("client was told goodbye");
             co_return std::nullopt;
@@ -195,6 +200,13 @@ net::Task<bool> Login::admit()
         }
         co_return false;
     }
+    const bool has_place = co_await gate_.wait_for_place(settings(), peer_.client_address);
+    if (!has_place) {
+        if (!endpoint_.ssl) {
+            co_await client_.write(dialogue_->too_many());
+        }
+        co_return false;
+    }
     if (!endpoint_.ssl) {
         co_return true;
     }
@@ -220,8 +232,14 @@ net::Task<bool> Login::restart_under_tls()
 net::Task<bool> Login::start_tls()
 {
     in_handshake_ = true;
+    const bool is_its_turn = co_await gate_.wait_for_handshake(settings());
+    if (!is_its_turn) {
+        co_return false;
+    }
     const tls::Acceptor& acceptor = *endpoint_.acceptor;
+    waits_for_client_ = true;
     const auto done = co_await client_.stream().start_tls(acceptor, deadline_);
+    waits_for_client_ = false;
     in_handshake_ = false;
     if (!done) {
         const bool timed_out = done.error().reason == net::Stream::TlsFailure::Reason::timed_out;
@@ -302,6 +320,7 @@ net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
     opened.from_backend += backend.conversation().unread();
     opened.backend = backend.release();
     opened.idle_limit = settings().proxy_timeout;
+    opened.places = gate_.leave();
     log_.debug("relaying, {} bytes from client and {} from upstream are there; silence limit {} ms",
                opened.from_client.size(), opened.from_backend.size(), opened.idle_limit.count());
     co_return std::move(opened);
@@ -342,40 +361,19 @@ void Login::dismiss()
     stream.read(stream.loop().scratch());
 }
 
-// The last words must arrive: a socket that is closed with unread input resets the connection, and
-// they may be lost.
-net::Task<> Login::say_goodbye()
+// All that such a client hears, if it listens: others wait for its place.
+bool Login::make_way()
 {
-    client_.stream().shutdown_write();
-    deadline_.set(kGoodbyeLimit);
-    for (std::size_t bytes = 0; bytes < kGoodbyeBytes;) {
-        const net::Io io = client_.stream().read(client_.stream().loop().scratch());
-        if (io.status == net::Io::Status::would_block) {
-            net::StreamEvent event(client_.stream(), deadline_);
-            if (!co_await event) {
-                break;
-            }
-        } else if (io.status != net::Io::Status::done) {
-            break;
-        }
-        bytes += io.bytes;
+    if (!waits_for_client_ || deadline_.expired()) {
+        return false;
     }
-}
-
-// A client that just leaves before it has logged in is no news.
-void Login::log_end(const net::Disconnected& end)
-{
-    switch (end.reason) {
-    case net::Disconnected::Reason::timed_out:
-        log_.line(LogLevel::info, "client timed out{}", log::errno_text(ETIMEDOUT));
-        break;
-    case net::Disconnected::Reason::failed:
-        log_.write(LogLevel::info, end.failure());
-        break;
-    case net::Disconnected::Reason::closed:
-        log_.write(LogLevel::debug, "client closed connection");
-        break;
+    if (!in_handshake_ && !client_.is_writing()) {
+        client_.stream().write(dialogue_->too_many());
     }
+    log_.write(settings().limit_log_level, "limiting connections, it made way for a newer client");
+    has_made_way_ = true;
+    deadline_.set(net::Clock::duration::zero());
+    return true;
 }
 
 }  // namespace

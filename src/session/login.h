@@ -19,6 +19,7 @@ struct Mailbox {
     std::string from_client;
     std::string from_backend;
     std::chrono::milliseconds idle_limit{};
+    std::unique_ptr<limit::Admission::Places> places;  // null: it is not counted
 };
 
 // The part of a session that ends with the login: talks until a mailbox is open, or one side has

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+
 namespace postern::session {
 
 class Newcomer;
@@ -14,10 +16,14 @@ public:
     Newcomers& operator=(const Newcomers&) = delete;
 
     void dismiss();
+    // Somebody new has come, and there is no room: the oldest that only waits for its client, and
+    // has had a while to log in, has to make way. False: there is none.
+    bool make_way(std::chrono::steady_clock::time_point now);
 
 private:
     friend class Newcomer;
-    Newcomer* first_ = nullptr;
+    Newcomer* newest_ = nullptr;
+    Newcomer* oldest_ = nullptr;
 };
 
 // One of them, for as long as it exists.
@@ -26,18 +32,22 @@ class Newcomer
 public:
     // Says goodbye, as far as that can be done without waiting.
     virtual void dismiss() = 0;
+    // Ends it soon. False: it does not just wait for its client.
+    virtual bool make_way() = 0;
 
 protected:
-    explicit Newcomer(Newcomers& all);
+    Newcomer(Newcomers& all, std::chrono::steady_clock::time_point now);
     virtual ~Newcomer();
+    Newcomers& newcomers() const { return all_; }
     Newcomer(const Newcomer&) = delete;
     Newcomer& operator=(const Newcomer&) = delete;
 
 private:
     friend class Newcomers;
     Newcomers& all_;
-    Newcomer* previous_ = nullptr;
-    Newcomer* next_;
+    std::chrono::steady_clock::time_point since_;
+    Newcomer* newer_ = nullptr;
+    Newcomer* older_;
 };
 
 }  // namespace postern::session

@@ -68,6 +68,7 @@ void let_go_of_tls_objects(net::Stream& stream, std::string_view peer, const log
 // that it owns then.
 struct Relayed {
     Seat seat;
+    std::unique_ptr<limit::Admission::Places> places;
     log::SessionLog log;
     relay::Relay relay;
 };
@@ -114,7 +115,7 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
     let_go_of_tls_objects(*client, "client", log);
     let_go_of_tls_objects(*mailbox->backend, "upstream", log);
     relay_to_the_end(std::unique_ptr<Relayed>(new Relayed{
-        std::move(arrival.seat), std::move(log),
+        std::move(arrival.seat), std::move(mailbox->places), std::move(log),
         relay::Relay(std::move(client), std::move(mailbox->backend), mailbox->idle_limit,
                      std::move(mailbox->from_client), std::move(mailbox->from_backend))}));
 }

@@ -7,6 +7,7 @@
 
 #include "auth/authenticator.h"
 #include "config/settings.h"
+#include "limit/admission.h"
 #include "listen/sockets.h"
 #include "log/logger.h"
 #include "net/resolver.h"
@@ -35,6 +36,7 @@ using Seat = std::unique_ptr<void, void (*)(void*)>;
 struct Arrival {
     Seat seat;
     Newcomers& newcomers;  // it belongs to these until it is logged in
+    limit::Admission& admission;
     std::unique_ptr<net::Stream> client;
     SocketAddress address;
     const listen::Endpoint& endpoint;  // where it came to

@@ -68,6 +68,7 @@ inline constexpr std::string_view kCertificateError = "421 4.7.1 SSL certificate
 inline constexpr std::string_view kNoCertificate = "421 4.7.1 No required SSL certificate\r\n";
 inline constexpr std::string_view kShuttingDown =
     "421 4.3.2 Service shutting down, closing connection\r\n";
+inline constexpr std::string_view kTooMany = "421 4.7.0 Too many connections, try again later\r\n";
 
 std::string greeting(std::string_view server_name);
 std::string helo_reply(std::string_view server_name);

@@ -49,6 +49,7 @@ std::span<const DirectiveGroup> directive_groups()
         DirectiveGroup{"Clients behind a proxy", real_ip_directives()},
         DirectiveGroup{"Who may connect", access_directives()},
         DirectiveGroup{"How many may connect", limit_directives()},
+        DirectiveGroup{"Limits until the login", login_limit_directives()},
         DirectiveGroup{"Where users are looked up", auth_directives()},
         DirectiveGroup{"IMAP", imap_directives()},
         DirectiveGroup{"POP3", pop3_directives()},

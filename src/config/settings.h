@@ -241,6 +241,14 @@ struct ConnRates {
     Rate address;
     Rate network;
 };
+// "limit_auth_failures": failed logins of one client address, or of one user name.
+struct AuthFailureLimit {
+    unsigned most = 0;     // before logins are refused; 0: off
+    milliseconds delay{};  // of the answer to the first; doubles with each
+    seconds time{};        // until they are forgotten, and for which logins are refused
+};
+inline constexpr seconds kLongestFailureDelay{60};
+inline constexpr seconds kLongestFailureTime{30 * 24 * 3600};
 
 // One server { } block, with all that it inherits.
 struct MailServer {
@@ -253,7 +261,11 @@ struct MailServer {
     std::vector<std::string> names;
     milliseconds timeout{};
     unsigned max_errors = 0;
-    unsigned max_commands = 0;  // commands before login that are well-formed; ours
+    unsigned max_commands = 0;          // commands before login that are well-formed; ours
+    milliseconds login_timeout{};       // 0: off
+    std::size_t limit_login_bytes = 0;  // 0: off
+    AuthFailureLimit address_failures;
+    AuthFailureLimit user_failures;
     StartTls starttls = StartTls::off;
     Location starttls_where;  // for messages
     std::vector<PeerRule> real_ip_from;

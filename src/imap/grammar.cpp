@@ -39,6 +39,11 @@ std::string completed(std::string_view tag)
     return concat({tag, " OK completed\r\n"});
 }
 
+std::string too_many_failures(std::string_view tag)
+{
+    return concat({tag, " NO [UNAVAILABLE] too many failed logins, try again later\r\n"});
+}
+
 std::string invalid(std::string_view tag)
 {
     return concat({tag, " BAD invalid command\r\n"});

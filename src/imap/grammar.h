@@ -77,10 +77,14 @@ inline constexpr std::string_view kShuttingDown = "* BYE server is shutting down
 // RFC 5530 section 3
 inline constexpr std::string_view kTooMany =
     "* BYE [UNAVAILABLE] too many connections, try again later\r\n";
+inline constexpr std::string_view kLoginTimedOut = "* BYE login took too long\r\n";
+inline constexpr std::string_view kSentTooMuch = "* BYE too much was sent before login\r\n";
 
 std::string completed(std::string_view tag);  // "TAG OK completed"
 std::string invalid(std::string_view tag);    // "TAG BAD invalid command"
-std::string prompt(std::string_view text);    // "+ TEXT", of an AUTHENTICATE exchange
+// "TAG NO [UNAVAILABLE] ..." (RFC 5530 section 3): nobody is to type a password anew.
+std::string too_many_failures(std::string_view tag);
+std::string prompt(std::string_view text);  // "+ TEXT", of an AUTHENTICATE exchange
 // "* CAPABILITY ...": the words as they are configured, then what may be used to log in now.
 std::string capability(std::span<const std::string> words, const Mechanisms& mechanisms,
                        Protection protection);

@@ -1,7 +1,10 @@
 // The login at the backend: STARTTLS if that is wanted, LOGIN with literals, whatever mechanism the
 // client used.
+#include <algorithm>
+
 #include "imap/dialogue.h"
 #include "protocol/upstream.h"
+#include "protocol/wrong_login.h"
 
 namespace postern::imap {
 
@@ -43,6 +46,23 @@ net::Task<std::optional<std::string>> expect(protocol::Upstream& upstream, std::
         }
         skipped += reply->consumed;
     }
+}
+
+// The backend's reply to LOGIN is still unread, untagged lines before it too.
+protocol::LoginFailure refusal(std::string told, std::string_view unread, std::string_view tag)
+{
+    protocol::LoginFailure failure(std::move(told));
+    auto reply = parse_reply(unread, tag);
+    while (reply &&
+           (reply->kind == Reply::Kind::untagged || reply->kind == Reply::Kind::untagged_ok)) {
+        unread.remove_prefix(reply->consumed);
+        reply = parse_reply(unread, tag);
+    }
+    const std::size_t before_text = tag.size() + std::string_view(" NO ").size();
+    failure.is_wrong =
+        reply && reply->kind == Reply::Kind::no &&
+        protocol::is_wrong_login(reply->line.substr(std::min(before_text, reply->line.size())));
+    return failure;
 }
 
 // RFC 9051 section 6.2.1. Nothing on success, else what the client is told.
@@ -126,7 +146,7 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, 
     constexpr Wanted kOkWanted{.kind = Reply::Kind::ok, .is_for_client = true};
     failure = co_await expect(upstream, tag_, kOkWanted);
     if (failure) {
-        co_return std::unexpected(std::move(*failure));
+        co_return std::unexpected(refusal(std::move(*failure), upstream.unread(), tag_));
     }
     co_return std::string();
 }

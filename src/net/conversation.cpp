@@ -65,6 +65,10 @@ bool Conversation::fill_now()
     switch (io.status) {
     case Io::Status::done:
         end_ += io.bytes;
+        bytes_ += io.bytes;
+        if (bytes_ > bytes_most_) {
+            throw SentTooMuch{bytes_most_};
+        }
         return true;
     case Io::Status::would_block:
         return false;
@@ -72,6 +76,17 @@ bool Conversation::fill_now()
         throw Disconnected{Disconnected::Reason::closed};
     case Io::Status::failed:
         throw failed(io.error, "recv()");
+    }
+    return false;
+}
+
+bool Conversation::has_left()
+{
+    try {
+        while (stream_.hung_up() && !full() && fill_now()) {
+        }
+    } catch (const Disconnected& end) {
+        return end.reason == Disconnected::Reason::failed || unread().empty();
     }
     return false;
 }

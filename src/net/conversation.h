@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,11 @@ struct Disconnected {
     std::string text() const;
     // Of a failed one, for the log: what TLS says, or "recv() failed (104: ...)".
     std::string failure() const;
+};
+
+// A peer has sent more than it may in all. Thrown by `fill`.
+struct SentTooMuch {
+    std::size_t bytes_most = 0;
 };
 
 // The talk on a stream before the relay: a bounded buffer of what the peer has said and nobody has
@@ -49,10 +55,28 @@ public:
 
     void set_limit(std::size_t bytes) { limit_ = bytes; }
 
+    // The peer may send so much in all, and take until then in all; beyond that `fill` throws
+    // SentTooMuch, and the deadline passes.
+    void set_totals(std::size_t bytes, Clock::time_point latest)
+    {
+        bytes_most_ = bytes;
+        latest_ = latest;
+    }
+    // From now on the peer has so much time, but not beyond the latest.
+    void restart(Clock::duration limit)
+    {
+        deadline_.set(std::min(deadline_.loop().now() + limit, latest_));
+    }
+    bool is_at_latest() const { return deadline_.loop().now() >= latest_; }
+
     // co_await conversation.fill(): returns when `unread` has grown; throws Disconnected. Not to be
     // called when full.
     class Fill;
     Fill fill();
+
+    // Has the peer gone, and is nothing left to be read that it may want an answer to? For those
+    // who don't wait for it to say something.
+    bool has_left();
 
     // co_await conversation.write(text): returns when the text is in the socket's buffer; throws
     // Disconnected. The text must live until then.
@@ -81,6 +105,9 @@ private:
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     bool writing_ = false;
+    std::size_t bytes_ = 0;
+    std::size_t bytes_most_ = ~std::size_t{0};
+    Clock::time_point latest_ = Clock::time_point::max();
 };
 
 // Both try first and make a coroutine only if they have to wait.

@@ -20,6 +20,11 @@ public:
         expired_ = false;
         arm(from_now);
     }
+    void set(Clock::time_point when)
+    {
+        expired_ = false;
+        arm(when);
+    }
     void clear()
     {
         expired_ = false;

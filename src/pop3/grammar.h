@@ -45,6 +45,12 @@ inline constexpr std::string_view kShuttingDown = "-ERR server is shutting down\
 // RFC 3206 section 4
 inline constexpr std::string_view kTooMany =
     "-ERR [SYS/TEMP] too many connections, try again later\r\n";
+// RFC 3206: nobody is to type a password anew.
+inline constexpr std::string_view kTooManyFailures =
+    "-ERR [SYS/TEMP] too many failed logins, try again later\r\n";
+inline constexpr std::string_view kLoginTimedOut = "-ERR [SYS/TEMP] login took too long\r\n";
+inline constexpr std::string_view kSentTooMuch =
+    "-ERR [SYS/TEMP] too much was sent before login\r\n";
 
 // Does the greeting hold a challenge? If so, APOP and CRAM-MD5 both answer that one.
 bool greets_with_challenge(const Mechanisms& mechanisms);

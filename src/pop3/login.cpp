@@ -2,6 +2,7 @@
 // used.
 #include "pop3/dialogue.h"
 #include "protocol/upstream.h"
+#include "protocol/wrong_login.h"
 
 namespace postern::pop3 {
 
@@ -28,6 +29,16 @@ net::Task<std::optional<std::string>> expect_ok(protocol::Upstream& upstream, bo
         }
         co_return std::nullopt;
     }
+}
+
+// After USER or PASS; the backend's reply is still unread.
+protocol::LoginFailure refusal(std::string told, std::string_view unread)
+{
+    constexpr std::string_view kError = "-ERR ";
+    protocol::LoginFailure failure(std::move(told));
+    failure.is_wrong =
+        unread.starts_with(kError) && protocol::is_wrong_login(unread.substr(kError.size()));
+    return failure;
 }
 
 // RFC 2595 section 4. Nothing on success, else what the client is told.
@@ -70,13 +81,13 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, 
     co_await upstream.send(*user);
     failure = co_await expect_ok(upstream, false);
     if (failure) {
-        co_return std::unexpected(std::move(*failure));
+        co_return std::unexpected(refusal(std::move(*failure), upstream.unread()));
     }
     log().set_action("sending password to upstream");
     co_await upstream.send(pass->reveal());
     failure = co_await expect_ok(upstream, true);
     if (failure) {
-        co_return std::unexpected(std::move(*failure));
+        co_return std::unexpected(refusal(std::move(*failure), upstream.unread()));
     }
     co_return std::string();
 }

@@ -6,7 +6,16 @@
 
 namespace postern::process {
 
-EventLoop::EventLoop(Shared& shared) : shared_(shared)
+namespace {
+
+// Of a loop's connections, no more than one in this many is held by an answer that is held back.
+constexpr unsigned kHeldAnswersShare = 8;
+
+}  // namespace
+
+EventLoop::EventLoop(Shared& shared)
+    : shared_(shared),
+      held_answers_(std::max(shared.settings.events.worker_connections / kHeldAnswersShare, 1U))
 {
     ++shared.accepting_loops;
     loop_.set_connection_limit(shared.settings.events.worker_connections);
@@ -21,7 +30,8 @@ EventLoop::EventLoop(Shared& shared) : shared_(shared)
                          settings.resolver.configured ? Sources::dns : Sources::hosts_file_and_dns);
         authenticators_.push_back(make_authenticator(i, resolver));
         servers_.push_back({settings, shared.logs.servers[i], resolver, client_resolver,
-                            *authenticators_.back(), shared.tls.for_backends(i)});
+                            *authenticators_.back(), shared.tls.for_backends(i),
+                            shared.auth_failures, &held_answers_});
     }
     const auto accepts =
         shared.settings.events.multi_accept ? listen::Accepts::many : listen::Accepts::one;

@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "process/logs.h"
+#include "session/guesses.h"
 #include "session/session.h"
 #include "tls/contexts.h"
 
@@ -30,6 +31,7 @@ struct Shared {
     // One a server{} with "auth_file", else null; servers with the same file share one.
     std::vector<std::shared_ptr<auth::UsersFile>> users;
     limit::Admission admission;
+    limit::AuthFailures* auth_failures = nullptr;
     std::atomic<unsigned> accepting_loops{0};
     std::atomic<std::uint64_t> connections{0};  // the last connection's number
 };
@@ -76,6 +78,7 @@ private:
     std::vector<session::Server> servers_;
     std::vector<std::unique_ptr<listen::Listener>> listeners_;
     session::Newcomers newcomers_;
+    session::HeldAnswers held_answers_;
     std::size_t sessions_ = 0;
     bool draining_ = false;
 };

@@ -159,7 +159,8 @@ int Master::work()
                     .logs = running_.logs,
                     .targets = process_.targets,
                     .tls = *running_.tls,
-                    .sockets = running_.sockets};
+                    .sockets = running_.sockets,
+                    .auth_failures = *running_.auth_failures};
     if (has_master) {
         task.log_receiver = &workers_.self().log_receiver;
     }
@@ -261,8 +262,8 @@ bool Master::reload()
     const auto report = [this](LogLevel level, const std::string& text) {
         logger().write(level, text);
     };
-    auto next = open_all(std::move(loaded->settings), process_.targets, running_.tls.get(),
-                         borrowed, listen::Mode::serve, report);
+    auto next = open_all(std::move(loaded->settings), process_.targets, &running_, borrowed,
+                         listen::Mode::serve, report);
     if (!next) {
         logger().write(LogLevel::emerg, next.error());
         return false;

@@ -7,7 +7,7 @@
 namespace postern::process {
 
 std::expected<Running, std::string> open_all(config::Settings settings, log::Targets& targets,
-                                             const tls::Contexts* old_tls,
+                                             const Running* old,
                                              std::vector<listen::Socket>& old_sockets,
                                              listen::Mode mode, const listen::Report& report)
 {
@@ -29,8 +29,13 @@ std::expected<Running, std::string> open_all(config::Settings settings, log::Tar
     if (running.identity) {
         targets.give_to(running.identity->uid, running.identity->gid);
     }
+    running.auth_failures = old != nullptr ? old->auth_failures : limit::AuthFailures::make();
+    if (!running.auth_failures) {
+        return std::unexpected("no memory for the counts of \"limit_auth_failures\"");
+    }
     std::vector<config::Warning> warnings;
-    auto contexts = tls::Contexts::load(*running.settings, old_tls, warnings);
+    auto contexts =
+        tls::Contexts::load(*running.settings, old != nullptr ? old->tls.get() : nullptr, warnings);
     for (const config::Warning& warning : warnings) {
         report(warning.level, warning.text);
     }

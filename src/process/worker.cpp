@@ -140,7 +140,8 @@ int run_worker(const WorkerTask& task)
                   .sockets = task.sockets,
                   .hash_pool = *hash_pool,
                   .users = open_users(task.settings, task.logs),
-                  .admission = limit::Admission(connections_of(task.settings))};
+                  .admission = limit::Admission(connections_of(task.settings)),
+                  .auth_failures = &task.auth_failures};
     std::optional<Threads> threads;
     try {
         threads.emplace(shared);

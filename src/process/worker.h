@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "limit/auth_failures.h"
 #include "listen/sockets.h"
 #include "process/heartbeat.h"
 #include "process/log_handover.h"
@@ -21,6 +22,7 @@ struct WorkerTask {
     log::Targets& targets;
     const tls::Contexts& tls;
     std::vector<listen::Socket>& sockets;
+    limit::AuthFailures& auth_failures;
     // Beaten that often while all event loops go on; null: nobody wants to know.
     Heartbeat* heartbeat = nullptr;
     std::chrono::microseconds heartbeat_interval{};

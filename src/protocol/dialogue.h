@@ -39,10 +39,17 @@ struct WantsTls {
 };  // it has been told to begin
 using Request = std::variant<Goodbye, WantsTls, auth::Claim>;
 
+// A login at the backend that has failed.
+struct LoginFailure {
+    LoginFailure(std::string told) : reply(std::move(told)) {}
+
+    std::string reply;      // to the client
+    bool is_wrong = false;  // the backend has said that the name or password is wrong
+};
+
 // How a login at the backend ended. Success: what the client is told before the relay begins (often
-// nothing: the backend's own words are still unread and go first). Failure: what it is told
-// instead.
-using LoginResult = std::expected<std::string, std::string>;
+// nothing: the backend's own words are still unread and go first).
+using LoginResult = std::expected<std::string, LoginFailure>;
 
 // The talk with a client before it is logged in, and with its backend on its behalf. All waits
 // throw net::Disconnected when the side they wait for has gone or is too slow. One ends where TLS
@@ -69,6 +76,10 @@ public:
     virtual std::string_view no_certificate() const = 0;
     virtual std::string_view shutting_down() const = 0;
     virtual std::string_view too_many() const = 0;
+    virtual std::string_view login_timed_out() const = 0;
+    virtual std::string_view sent_too_much() const = 0;
+    // To the claim that `authorize` has returned.
+    virtual std::string too_many_failures() const = 0;
 };
 
 // What the three have in common: the patience with bad commands, and SASL.

@@ -1,65 +1,13 @@
 #include "session/login.h"
 
-#include <cerrno>
-
-#include "backend/connection.h"
-#include "base/text.h"
 #include "listen/access.h"
 #include "listen/proxied_peer.h"
-#include "session/backend_target.h"
 #include "session/client_certificate.h"
 #include "session/client_host.h"
 #include "session/dialogues.h"
-#include "session/gate.h"
-#include "session/goodbye.h"
+#include "session/login_steps.h"
 
 namespace postern::session {
-
-namespace {
-
-// The part of a session that ends with the login, and with it its memory.
-class Login final : private Newcomer
-{
-public:
-    Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
-          log::SessionLog& log);
-
-    // Talks until a mailbox is open, or one side has had enough.
-    net::Task<std::optional<Mailbox>> run();
-
-private:
-    void dismiss() override;
-    bool make_way() override;
-    net::Task<std::optional<Mailbox>> talk();
-    net::Task<bool> learn_who_calls();
-    void serve_as(std::size_t server);
-    net::Task<bool> admit();
-    net::Task<bool> start_tls();
-    net::Task<bool> restart_under_tls();
-    net::Task<bool> check_certificate();
-    net::Task<std::optional<Mailbox>> open(const auth::Claim& claim, const auth::Mailbox& mailbox);
-    net::Task<std::optional<std::string>> log_in(backend::Connection& backend,
-                                                 const auth::Claim& claim,
-                                                 const auth::Mailbox& mailbox);
-    net::Task<bool> refuse(const auth::Refusal& refusal);
-
-    const Server& server() const { return *server_; }
-    const config::MailServer& settings() const { return server_->settings; }
-
-    std::span<const Server> servers_;
-    const Server* server_;  // the client's, as far as we know
-    const listen::Endpoint& endpoint_;
-    log::SessionLog& log_;
-    net::Deadline deadline_;
-    net::Conversation client_;
-    Gate gate_;
-    auth::Peer peer_;
-    std::string challenge_;
-    std::unique_ptr<protocol::Dialogue> dialogue_;
-    bool in_handshake_ = false;
-    bool waits_for_client_ = false;  // for nothing else
-    bool has_made_way_ = false;      // and that was said
-};
 
 Login::Login(net::Stream& client, const Arrival& arrival, std::span<const Server> servers,
              log::SessionLog& log)
@@ -70,7 +18,8 @@ Login::Login(net::Stream& client, const Arrival& arrival, std::span<const Server
       log_(log),
       deadline_(client.loop()),
       client_(client, deadline_, client_buffer(settings(), arrival.endpoint.protocol)),
-      gate_(arrival.admission, arrival.newcomers, client, deadline_, log)
+      gate_(arrival.admission, arrival.newcomers, client, deadline_, log),
+      accepted_(client.loop().now())
 {
     peer_.protocol = arrival.endpoint.protocol;
     peer_.client_address = arrival.address;
@@ -84,31 +33,48 @@ void Login::serve_as(std::size_t server)
     server_ = &servers_[server];
     log_.set_logger(server_->logger);
     client_.set_limit(client_buffer(settings(), peer_.protocol));
+    constexpr auto kEndless = net::Clock::time_point::max();
+    const auto [time, bytes] = std::pair(settings().login_timeout, settings().limit_login_bytes);
+    client_.set_totals(bytes > 0 ? bytes : ~std::size_t{0},
+                       time.count() > 0 ? accepted_ + time : kEndless);
     dialogue_ = make_dialogue(peer_.protocol,
                               protocol::Context{client_, settings(), log_, peer_, challenge_});
 }
 
 net::Task<std::optional<Mailbox>> Login::run()
 {
-    std::optional<net::Disconnected> end;
+    LoginEnd why;
     try {
         std::optional<Mailbox> mailbox = co_await talk();
         if (!mailbox) {
-            co_await say_goodbye(client_.stream(), deadline_);
+            co_await say_goodbye(client_);
         }
         co_return std::move(mailbox);
     } catch (const net::Disconnected& disconnected) {
-        end = disconnected;
+        why = disconnected;
+    } catch (const net::SentTooMuch& too_much) {
+        why = too_much;
     }
     if (!has_made_way_) {
-        log_end(log_, *end);
+        co_await end(why);
     }
     co_return std::nullopt;
 }
 
+// The last words, unless the client would read them in the middle of something else.
+net::Task<> Login::end(const LoginEnd& why)
+{
+    const std::string_view reply =
+        log_end(why, client_, *dialogue_, settings().login_timeout, log_);
+    if (!reply.empty() && has_greeted_ && !in_handshake_ && !client_.is_writing()) {
+        client_.stream().write(reply);
+        co_await say_goodbye(client_);
+    }
+}
+
 net::Task<std::optional<Mailbox>> Login::talk()
 {
-    deadline_.set(settings().timeout);
+    client_.restart(settings().timeout);
     log_.debug("client has {} ms until its login", settings().timeout.count());
     const bool is_known = !endpoint_.proxy_protocol || co_await learn_who_calls();
     if (!is_known) {
@@ -126,7 +92,8 @@ net::Task<std::optional<Mailbox>> Login::talk()
     if (!welcome) {
         co_return std::nullopt;
     }
-    deadline_.set(settings().timeout);
+    has_greeted_ = true;
+    client_.restart(settings().timeout);
     for (;;) {
         waits_for_client_ = true;
         const protocol::Request request = co_await dialogue_->authorize();
@@ -144,20 +111,26 @@ net::Task<std::optional<Mailbox>> Login::talk()
         }
         const auth::Claim& claim = std::get<auth::Claim>(request);
         log_.set_login(claim.login);
+        const Guess guess(server(), claim, peer_, log_, deadline_.loop());
+        if (guess.is_refused()) {
+            const std::string reply = dialogue_->too_many_failures();
+            co_await client_.write(reply);
+            co_return std::nullopt;
+        }
         deadline_.clear();  // who is asked now has a limit of its own
         const auth::Verdict verdict = co_await server().authenticator.check(claim, peer_, log_);
         ++peer_.attempt;
         deadline_.set(settings().timeout);
         if (const auto* mailbox = std::get_if<auth::Mailbox>(&verdict)) {
             log_.set_login(mailbox->login);
-            std::optional<Mailbox> opened = co_await open(claim, *mailbox);
+            std::optional<Mailbox> opened = co_await open(claim, *mailbox, guess);
             co_return std::move(opened);
         }
         if (std::holds_alternative<auth::Failure>(verdict)) {
             co_await client_.write(dialogue_->internal_error());
             co_return std::nullopt;
         }
-        const bool may_retry = co_await refuse(std::get<auth::Refusal>(verdict));
+        const bool may_retry = co_await refuse(std::get<auth::Refusal>(verdict), guess);
         if (!may_retry) {
             co_return std::nullopt;
         }
@@ -240,11 +213,12 @@ net::Task<bool> Login::start_tls()
     waits_for_client_ = true;
     const auto done = co_await client_.stream().start_tls(acceptor, deadline_);
     waits_for_client_ = false;
+    if (!done && done.error().reason == net::Stream::TlsFailure::Reason::timed_out) {
+        throw net::Disconnected{net::Disconnected::Reason::timed_out};
+    }
     in_handshake_ = false;
     if (!done) {
-        const bool timed_out = done.error().reason == net::Stream::TlsFailure::Reason::timed_out;
-        log_.line(LogLevel::info, "{}",
-                  timed_out ? "client timed out" + log::errno_text(ETIMEDOUT) : done.error().text);
+        log_.write(LogLevel::info, done.error().text);
         co_return false;
     }
     const tls::Connection& connection = *client_.stream().tls();
@@ -279,74 +253,6 @@ net::Task<bool> Login::check_certificate()
     co_return false;
 }
 
-// False: the client may not try again.
-net::Task<bool> Login::refuse(const auth::Refusal& refusal)
-{
-    log_.line(LogLevel::info, "client login failed: \"{}\"", escape_for_log(refusal.text));
-    log_.set_login("");
-    if (refusal.wait.count() > 0) {
-        log_.debug("client may try again after {} s", refusal.wait.count());
-        net::Deadline pause(deadline_.loop());
-        pause.set(refusal.wait);
-        co_await pause;
-        deadline_.set(settings().timeout);
-    }
-    co_await dialogue_->refuse(refusal);
-    co_return refusal.wait.count() > 0;
-}
-
-net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
-                                              const auth::Mailbox& mailbox)
-{
-    backend::Target target = backend_target(settings(), mailbox);
-    target.proxy_header = header_for_backend(settings(), peer_.client_address, client_.stream());
-    backend::Connection backend(std::move(target), server().for_backends, settings().proxy_buffer,
-                                deadline_, log_);
-    const bool connected = co_await backend.open(server().resolver);
-    if (!connected) {
-        deadline_.set(settings().timeout);
-        co_await client_.write(dialogue_->internal_error());
-        co_return std::nullopt;
-    }
-    const std::optional<std::string> welcome = co_await log_in(backend, claim, mailbox);
-    if (!welcome) {
-        co_return std::nullopt;
-    }
-    log_.set_action("");
-    log_.write_plain(LogLevel::info, "client logged in");
-    Mailbox opened;
-    opened.from_client = client_.unread();
-    opened.from_backend = *welcome;
-    opened.from_backend += backend.conversation().unread();
-    opened.backend = backend.release();
-    opened.idle_limit = settings().proxy_timeout;
-    opened.places = gate_.leave();
-    log_.debug("relaying, {} bytes from client and {} from upstream are there; silence limit {} ms",
-               opened.from_client.size(), opened.from_backend.size(), opened.idle_limit.count());
-    co_return std::move(opened);
-}
-
-// What the client is told before the relay begins; nothing if the login failed, and it was told
-// that.
-net::Task<std::optional<std::string>> Login::log_in(backend::Connection& backend,
-                                                    const auth::Claim& claim,
-                                                    const auth::Mailbox& mailbox)
-{
-    std::string reply(dialogue_->internal_error());
-    try {
-        protocol::LoginResult result = co_await dialogue_->log_in(backend, claim, mailbox);
-        if (result) {
-            co_return std::move(*result);
-        }
-        reply = std::move(result.error());
-    } catch (const net::Disconnected& end) {
-        backend.log_end(end);
-    }
-    deadline_.set(settings().timeout);
-    co_await client_.write(reply);
-    co_return std::nullopt;
-}
-
 // The process stops: the client is told, unless it would read it in the middle of something else.
 void Login::dismiss()
 {
@@ -375,8 +281,6 @@ bool Login::make_way()
     deadline_.set(net::Clock::duration::zero());
     return true;
 }
-
-}  // namespace
 
 net::Task<std::optional<Mailbox>> open_mailbox(net::Stream& client, const Arrival& arrival,
                                                std::span<const Server> servers,

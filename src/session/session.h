@@ -8,6 +8,7 @@
 #include "auth/authenticator.h"
 #include "config/settings.h"
 #include "limit/admission.h"
+#include "limit/auth_failures.h"
 #include "listen/sockets.h"
 #include "log/logger.h"
 #include "net/resolver.h"
@@ -18,6 +19,8 @@
 
 namespace postern::session {
 
+class HeldAnswers;
+
 // What the sessions of one server{} share on one event loop. Outlives them.
 struct Server {
     const config::MailServer& settings;
@@ -26,6 +29,8 @@ struct Server {
     net::Resolver& client_resolver;  // of clients' own names
     auth::Authenticator& authenticator;
     const tls::ClientContext* for_backends = nullptr;  // null: no TLS to them
+    limit::AuthFailures* failures = nullptr;           // null: they are not counted
+    HeldAnswers* held_answers = nullptr;
 };
 
 // Held by a session for as long as it lives, whichever coroutine runs it; its deleter hears of the

@@ -30,12 +30,12 @@ net::Task<bool> Dialogue::greet()
             std::ranges::replace_if(text, [](char c) { return c == '\r' || c == '\n'; }, '_');
             log().line(LogLevel::info, "client was rejected before greeting: \"{}\"",
                        escape_for_log(text));
-            client().deadline().set(settings().timeout);
+            client().restart(settings().timeout);
             co_await client().write(kTooEarly);
             co_return false;
         }
     }
-    client().deadline().set(settings().timeout);  // the delay does not count
+    client().restart(settings().timeout);  // the delay does not count
     const std::string text = greeting(settings().server_name);
     co_await client().write(text);
     co_return true;

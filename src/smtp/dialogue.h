@@ -26,6 +26,9 @@ public:
     std::string_view no_certificate() const override { return kNoCertificate; }
     std::string_view shutting_down() const override { return kShuttingDown; }
     std::string_view too_many() const override { return kTooMany; }
+    std::string_view login_timed_out() const override { return kLoginTimedOut; }
+    std::string_view sent_too_much() const override { return kSentTooMuch; }
+    std::string too_many_failures() const override { return std::string(kTooManyFailures); }
 
 private:
     // What came of a command that takes more than a line of ours.

@@ -69,6 +69,13 @@ inline constexpr std::string_view kNoCertificate = "421 4.7.1 No required SSL ce
 inline constexpr std::string_view kShuttingDown =
     "421 4.3.2 Service shutting down, closing connection\r\n";
 inline constexpr std::string_view kTooMany = "421 4.7.0 Too many connections, try again later\r\n";
+// RFC 4954 section 6
+inline constexpr std::string_view kTooManyFailures =
+    "454 4.7.0 Too many failed logins, try again later\r\n";
+inline constexpr std::string_view kLoginTimedOut =
+    "421 4.4.2 Login took too long, closing connection\r\n";
+inline constexpr std::string_view kSentTooMuch =
+    "421 4.7.0 Too much was sent before login, closing connection\r\n";
 
 std::string greeting(std::string_view server_name);
 std::string helo_reply(std::string_view server_name);

@@ -17,6 +17,7 @@ namespace {
 constexpr unsigned kReady = 220;
 constexpr unsigned kOkCode = 250;
 constexpr unsigned kAuthenticationSucceeded = 235;  // RFC 4954 section 6
+constexpr std::string_view kWrongCredentials = "535";
 
 // A command and the reply that lets us go on.
 struct Exchange {
@@ -190,7 +191,10 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
         }
         reply = co_await ask(upstream, exchange);
         if (!reply) {
-            co_return std::unexpected(std::move(reply.error()));
+            protocol::LoginFailure failure(std::move(reply.error()));
+            failure.is_wrong = exchange.expected == kAuthenticationSucceeded &&
+                               upstream.unread().starts_with(kWrongCredentials);
+            co_return std::unexpected(std::move(failure));
         }
     }
     if (!anonymous) {

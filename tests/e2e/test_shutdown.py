@@ -264,7 +264,7 @@ def test_a_greeting_that_is_delayed(proxy):
 
 @every_protocol
 def test_who_does_not_read_holds_nobody_up(proxy, protocol):
-    proxy = proxy(protocol, "max_commands 1000000;")
+    proxy = proxy(protocol, "max_commands 1000000; limit_login_bytes 0;")
     client = Client(proxy, protocol)
     client.socket.settimeout(0.5)
     flood = {"imap": b"c CAPABILITY\r\n", "pop3": b"CAPA\r\n", "smtp": b"EHLO c\r\n"}[protocol] * 1000

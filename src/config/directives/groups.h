@@ -12,6 +12,7 @@ std::span<const Directive> mail_directives();
 std::span<const Directive> real_ip_directives();
 std::span<const Directive> access_directives();
 std::span<const Directive> limit_directives();
+std::span<const Directive> login_limit_directives();
 std::span<const Directive> auth_directives();
 std::span<const Directive> imap_directives();
 std::span<const Directive> pop3_directives();

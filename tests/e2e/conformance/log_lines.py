@@ -10,6 +10,7 @@ CONNECTED = re.compile(r"client (\S+):\d+ connected to ")
 OURS_ALONE = re.compile(r"upstream closed connection before login was complete|"
                         r"auth http server \S+ closed connection before its answer was complete|"
                         r"client sent \d+ bytes of plain text behind STARTTLS|"
+                        r"client login failed at upstream|"
                         r"invalid PROXY protocol version 2 header")
 # And lines that we have not: who ended a relayed session, and how, is in its last line.
 THEIRS_ALONE = re.compile(r"(recv|send)\(\) failed \(\d+: [\w ]+\) while proxying and ")

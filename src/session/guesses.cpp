@@ -67,7 +67,8 @@ std::chrono::milliseconds Guess::failed() const
 
 bool Guess::succeeded() const
 {
-    if (is_refused()) {
+    // A dry run has told it once.
+    if (!server_.settings.limit_dry_run && is_refused()) {
         return false;
     }
     if (attempt_) {

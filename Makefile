@@ -5,7 +5,7 @@ BUILD := build/release
 CMAKE_ARGUMENTS :=
 -include Makefile.local# written by ./configure
 
-.PHONY: all run test test-asan bench lint format install deb clean help
+.PHONY: all run test test-asan test-tsan bench lint format install deb clean help
 
 all: ## build build/release/postern
 	@scripts/install-dependencies --build
@@ -23,6 +23,10 @@ test: ## install what is missing, build with both compilers, run every test
 test-asan: ## the unit tests and the end-to-end tests with address and undefined-behaviour sanitizers
 	@scripts/install-dependencies --test
 	@exec scripts/test --asan
+
+test-tsan: ## the same with the thread sanitizer
+	@scripts/install-dependencies --test
+	@exec scripts/test --tsan
 
 bench: ## measure Postern beside NGINX, HAProxy, Dovecot and Perdition: some 16 minutes; QUICK=1: 3 minutes
 	@scripts/install-dependencies --bench

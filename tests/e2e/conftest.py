@@ -7,6 +7,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+pytest_plugins = ["support.sanitizer_reports"]
+
 from support.backend_front import Front  # noqa: E402
 from support.certificates import Pki  # noqa: E402
 from support.directory import Directory  # noqa: E402

@@ -5,7 +5,7 @@ BUILD := build/release
 CMAKE_ARGUMENTS :=
 -include Makefile.local# written by ./configure
 
-.PHONY: all run test test-asan test-tsan bench lint format install deb clean help
+.PHONY: all run test test-asan test-tsan fuzz bench lint format install deb clean help
 
 all: ## build build/release/postern
 	@scripts/install-dependencies --build
@@ -27,6 +27,12 @@ test-asan: ## the unit tests and the end-to-end tests with address and undefined
 test-tsan: ## the same with the thread sanitizer
 	@scripts/install-dependencies --test
 	@exec scripts/test --tsan
+
+fuzz: ## fuzz every parser and whole sessions, SECONDS=60 each; TARGET=NAME: that one; COVERAGE=1: see what is reached
+	@scripts/install-dependencies --test
+	@cmake --preset $(if $(COVERAGE),coverage,fuzz) > /dev/null
+	@cmake --build --preset $(if $(COVERAGE),coverage,fuzz) -j $(JOBS)
+	@exec tests/fuzz/run $(or $(SECONDS),60) $(TARGET) $(if $(COVERAGE),--coverage)
 
 bench: ## measure Postern beside NGINX, HAProxy, Dovecot and Perdition: some 16 minutes; QUICK=1: 3 minutes
 	@scripts/install-dependencies --bench

@@ -64,7 +64,7 @@ public:
     void append(std::string_view text)
     {
         const std::size_t count = std::min(text.size(), room());
-        std::memcpy(bytes_ + size_, text.data(), count);
+        std::copy_n(text.data(), count, bytes_ + size_);  // also of nothing, at nullptr
         size_ += count;
     }
 

@@ -50,6 +50,8 @@ public:
     void stop();
     void end_sessions();
     void post(std::move_only_function<void()> work) { loop_.post(std::move(work)); }
+    // On its own thread: how many there are.
+    std::size_t sessions() const { return sessions_; }
 
 private:
     void accept(const listen::Socket& socket, int descriptor, const SocketAddress& client);

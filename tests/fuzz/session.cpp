@@ -139,8 +139,9 @@ private:
 
 std::string World::make_folder()
 {
-    char name[] = "/tmp/postern_fuzz_XXXXXX";
-    return std::string(::mkdtemp(name)) + "/";
+    const char* const place = std::getenv("TMPDIR");
+    std::string name = std::string(place == nullptr ? "/tmp" : place) + "/postern_fuzz_XXXXXX";
+    return std::string(::mkdtemp(name.data())) + "/";
 }
 
 config::Settings World::read_settings() const

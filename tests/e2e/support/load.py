@@ -48,7 +48,7 @@ class Load(Child):
         return self.ask(do="look")
 
     def kill(self, victim, others):
-        """What became of a SIGSEGV: {"doomed", "safe": sessions, "dead_after", "served_after": seconds}."""
+        """What became of a SIGABRT: {"doomed", "safe": sessions, "dead_after", "served_after": seconds}."""
         return self.ask(do="kill", victim=victim, others=others)
 
     def stop(self):

@@ -4,7 +4,7 @@ process of its own.
 Commands and answers are lines of JSON on standard input and output:
     {"do": "look"}                    how many sessions are in which phase now
     {"do": "kill", "victim": pid, "others": [pid, ...]}
-                                      SIGSEGV to a worker. Sessions of the others must survive; those of the
+                                      SIGABRT to a worker. Sessions of the others must survive; those of the
                                       victim, and whose connection began before it was dead, need not
     {"do": "stop"}                    lets all sessions end, and reports
 The end of standard input is the end of everything.
@@ -169,7 +169,7 @@ class Load:
         for session in self.sessions:
             session.doomed = session.port not in safe
         doomed = sum(one.doomed for one in self.sessions)
-        os.kill(victim, signal.SIGSEGV)
+        os.kill(victim, signal.SIGABRT)  # a sanitizer would report SIGSEGV
         async with asyncio.timeout(LIMIT_SECONDS):
             await dead.wait()
         self.loop.remove_reader(descriptor)

@@ -92,7 +92,7 @@ constexpr Directive kDirectives[] = {
      .where = kMail | kServer,
      .args = {1, 4},
      .set = limit_auth_failures,
-     .initial = "address 20 delay=500ms time=10m; user 100 delay=500ms time=1h",
+     .initial = "address 100 delay=500ms time=10m; user 100 delay=500ms time=1h",
      .syntax = "address|user NUMBER [delay=TIME] [time=TIME] | address|user off | off",
      .doc = "How many logins may fail for one client address (of IPv6, a /64), and for one user "
             "name, in TIME. Each that fails is answered later than the one before: after `delay`, "

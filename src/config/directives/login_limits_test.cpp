@@ -12,7 +12,7 @@ using LoginLimits = ConfigTest;
 TEST_F(LoginLimits, AreOnByDefault)
 {
     const MailServer server = this->server("");
-    EXPECT_EQ(server.address_failures.most, 20U);
+    EXPECT_EQ(server.address_failures.most, 100U);
     EXPECT_EQ(server.address_failures.time, seconds(600));
     EXPECT_EQ(server.address_failures.delay, milliseconds(500));
     EXPECT_EQ(server.user_failures.most, 100U);
@@ -38,7 +38,7 @@ TEST_F(LoginLimits, AreSwitchedOff)
     EXPECT_EQ(server("limit_auth_failures off;").address_failures.most, 0U);
     EXPECT_EQ(server("limit_auth_failures off;").user_failures.most, 0U);
     const MailServer one = server("limit_auth_failures user off;");
-    EXPECT_EQ(one.address_failures.most, 20U);
+    EXPECT_EQ(one.address_failures.most, 100U);
     EXPECT_EQ(one.user_failures.most, 0U);
 }
 

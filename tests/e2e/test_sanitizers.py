@@ -120,8 +120,11 @@ def test_no_report_fails_nothing(folder, compiled, sanitizer):
     assert "2 passed" in result.stdout
 
 
-@pytest.mark.skipif(not has_sanitizers(), reason="Postern is built without sanitizers")
 def test_a_report_of_a_worker_fails_its_test(folder):
+    """Without sanitizers a worker that crashes reports nothing: the test that crashed it passes."""
     result = run_pytest(folder, CRASH)
-    assert "2 passed, 1 error" in result.stdout, result.stdout
-    assert "Sanitizer:DEADLYSIGNAL" in result.stdout or "Sanitizer: SEGV" in result.stdout
+    if has_sanitizers():
+        assert "2 passed, 1 error" in result.stdout, result.stdout
+        assert "Sanitizer:DEADLYSIGNAL" in result.stdout or "Sanitizer: SEGV" in result.stdout
+    else:
+        assert "2 passed" in result.stdout and "error" not in result.stdout, result.stdout

@@ -29,6 +29,10 @@ void users_file(std::string_view input)
     require(matches <= 1, "a password costs one hash at most");
     require((checked.user != nullptr) == (checked.result == auth::PasswdFile::Result::accepted),
             "who is accepted is somebody");
+    for (const auto method : {auth::Method::external, auth::Method::none}) {
+        const auto known = file.check(method, login, Secret(), "");
+        require(method == auth::Method::external || known.user == nullptr, "nobody has no name");
+    }
     std::ignore = file.check(auth::Method::cram_md5, login, Secret(input.substr(0, 32)), "salt");
 }
 
@@ -52,6 +56,10 @@ void names(std::string_view input)
             require(!net::reverse_name(address).empty(), "an address has a reverse name");
         }
     }
+    const auto failed = net::read_dns_answer(type, static_cast<unsigned char>(input[0]) % 30 + 1, "");
+    require(!failed && failed.error().text().find(": ") != std::string::npos, "failures have words");
+    static net::HostsFile hosts;
+    require(!hosts.addresses("LocalHost", {}).empty(), "localhost is here");
     for (const SocketAddress& address : net::addresses_in_hosts(input, "mail.example.com")) {
         require(address.is_ip(), "hosts have IP addresses");
     }

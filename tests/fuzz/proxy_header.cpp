@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "targets.h"
+#include "tls/facts.h"
 
 namespace postern::fuzz {
 
@@ -30,11 +31,14 @@ void proxy_header(std::string_view input)
     if (!header->addresses) {
         return;
     }
-    // What we say of these addresses is understood as them.
+    // What we say of these addresses is understood as them, whatever TLS says beside them.
     const auto& addresses = *header->addresses;
+    const std::string name(input.substr(header->bytes));
+    const tls::Facts facts{.server_name = name, .alpn = "imap", .common_name = name};
     for (const std::string& ours :
          {net::proxy_header_v1(addresses.source, addresses.destination),
-          net::proxy_header_v2(addresses.source, addresses.destination, nullptr)}) {
+          net::proxy_header_v2(addresses.source, addresses.destination, nullptr),
+          net::proxy_header_v2(addresses.source, addresses.destination, &facts)}) {
         const auto again = net::parse_proxy_header(ours + "rest");
         const auto* read = std::get_if<net::ProxyHeader>(&again);
         require(read != nullptr && read->bytes == ours.size() && read->addresses,
@@ -48,6 +52,11 @@ void proxy_header(std::string_view input)
                     ends_as(read->addresses->destination_ip, addresses.destination.ip_text()),
                 "and of the same addresses");
     }
+    // Only one of both may be of IPv6: the other is mapped.
+    const SocketAddress other = SocketAddress::parse_ip("192.0.2.1", 143).value();
+    const std::string mixed = net::proxy_header_v1(addresses.source, other);
+    const auto again = net::parse_proxy_header(mixed);
+    require(std::holds_alternative<net::ProxyHeader>(again), "mixed addresses make a header");
 }
 
 }  // namespace postern::fuzz

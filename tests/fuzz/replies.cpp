@@ -42,6 +42,9 @@ void backend_replies(std::string_view input)
     read_all(input, [](std::string_view text) { return pop3::parse_reply(text); });
     read_all(input, [](std::string_view text) { return smtp::parse_reply(text); });
 
+    const std::string_view user = input.substr(0, 100);
+    const auto auth = smtp::auth_plain_command(user, "password");
+    require(!auth || is_one_line(auth->reveal()), "AUTH is one line");
     if (const auto login = imap::login("t", "user", "password")) {
         const bool in_one_piece = imap::takes_one_piece(input, *login);
         require(!in_one_piece || input.find('+') != std::string_view::npos ||

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "config/load.h"
 #include "process/event_loop.h"
 #include "session_checks.h"
@@ -127,6 +128,7 @@ private:
     Listening backend_{folder_ + "backend"};
 
     config::Protocol protocol_ = config::Protocol::imap;
+    std::string_view variant_;
     std::string_view input_;
     std::string said_;  // by the client
     std::string said_by_others_;
@@ -160,7 +162,11 @@ config::Settings World::read_settings() const
     std::ofstream out(folder_ + "conf", std::ios::app);
     for (const char* const protocol : {"imap", "pop3", "smtp"}) {
         out << "server { listen unix:" << folder_ << protocol << "; protocol " << protocol
-            << "; }\n";
+            << "; }\n"
+            << "server { listen unix:" << folder_ << protocol << "_tls; protocol " << protocol
+            << "; proxy_ssl starttls; xclient off; }\n"
+            << "server { listen unix:" << folder_ << protocol << "_auth; protocol " << protocol
+            << "; proxy_smtp_auth on; smtp_greeting_delay 1ms; }\n";
     }
     out << "}\n";
     out.close();
@@ -200,8 +206,11 @@ void World::play(config::Protocol protocol, std::string_view input)
     input_ = input;
     said_.clear();
     said_by_others_.clear();
-    const SocketAddress address =
-        SocketAddress::unix_path(folder_ + std::string(config::to_string(protocol)));
+    // Which server: the input's first byte may choose another than the plain one.
+    variant_ = input.starts_with('\xff') ? "_tls" : input.starts_with('\xfe') ? "_auth" : "";
+    input_.remove_prefix(variant_.empty() ? 0 : 1);
+    const SocketAddress address = SocketAddress::unix_path(
+        concat({folder_, config::to_string(protocol), variant_}));
     client_ = std::make_unique<End>(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     require(::connect(client_->descriptor, address.data(), address.size()) == 0, "we can come");
     turns_left_ = 4;
@@ -342,7 +351,9 @@ std::string World::good_reply() const
     case config::Protocol::smtp:
         return heard.empty() || line.starts_with("XCLIENT") ? "220 b\r\n"
                : line.starts_with("EHLO")
-                   ? "250-b\r\n250-PIPELINING\r\n250 XCLIENT ADDR NAME LOGIN HELO\r\n"
+                   ? "250-b\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 XCLIENT ADDR NAME LOGIN HELO\r\n"
+               : line.starts_with("STARTTLS") ? "220 b\r\n"
+               : line.starts_with("AUTH")     ? "235 in\r\n"
                    : "250 ok\r\n";
     }
     std::unreachable();
@@ -354,7 +365,11 @@ void World::check()
         check_request(end->heard);
     }
     for (const auto& end : backend_.ends) {
-        check_commands(protocol_, end->heard, said_);
+        if (variant_ == "_tls") {
+            check_starttls(protocol_, end->heard);
+        } else {
+            check_commands(protocol_, end->heard, said_);
+        }
     }
     std::ifstream file(folder_ + "log", std::ios::binary);
     const std::string log(std::istreambuf_iterator<char>(file), {});

@@ -16,7 +16,10 @@ constexpr std::string_view kHeaders[] = {
     "Host",           "Auth-Method",    "Auth-User",     "Auth-Pass",
     "Auth-Salt",      "Auth-Protocol",  "Auth-Login-Attempt", "Client-IP",
     "Client-Host",    "Auth-SMTP-Helo", "Auth-SMTP-From",     "Auth-SMTP-To",
-    "X-Key"};
+    "X-Key",          "Auth-SSL",       "Auth-SSL-Protocol",  "Auth-SSL-Cipher",
+    "Auth-SSL-Verify", "Auth-SSL-Subject", "Auth-SSL-Issuer", "Auth-SSL-Serial",
+    "Auth-SSL-Fingerprint", "Auth-SSL-Cert", "Proxy-Protocol-Addr", "Proxy-Protocol-Port",
+    "Proxy-Protocol-Server-Addr", "Proxy-Protocol-Server-Port"};
 
 // The next line, if it is there as a whole.
 std::optional<std::string_view> take_line(std::string_view& text)
@@ -99,6 +102,7 @@ void check_smtp(std::string_view heard, std::string_view said)
             return;
         }
         const bool is_ours = lines == 0 || line->text.starts_with("XCLIENT ") ||
+                             line->text.starts_with("AUTH PLAIN ") ||
                              (!has_introduced && (line->text.starts_with("EHLO ") ||
                                                   line->text.starts_with("HELO ")));
         if (!is_ours) {
@@ -107,7 +111,7 @@ void check_smtp(std::string_view heard, std::string_view said)
         require(fits_on_a_line(line->text), "a line for a mailbox server holds no CR, LF or NUL");
         require(lines > 0 || line->text == "EHLO test" || line->text == "HELO test",
                 "the first command is our greeting");
-        has_introduced = lines > 0 && !line->text.starts_with("XCLIENT ");
+        has_introduced |= lines > 0 && !line->text.starts_with("XCLIENT ");
         heard.remove_prefix(line->consumed);
     }
     // Without AUTH the client's MAIL is kept for the mailbox server, as it was typed, but for its
@@ -172,6 +176,20 @@ void check_commands(config::Protocol protocol, std::string_view heard, std::stri
     case config::Protocol::smtp:
         return check_smtp(heard, said);
     }
+}
+
+void check_starttls(config::Protocol protocol, std::string_view heard)
+{
+    if (protocol == config::Protocol::imap) {  // the tag is the client's
+        heard.remove_prefix(std::min(heard.find(' '), heard.size()));
+    }
+    const std::string_view asks = protocol == config::Protocol::imap   ? " STARTTLS\r\n"
+                                  : protocol == config::Protocol::pop3 ? "STLS\r\n"
+                                                                       : "EHLO test\r\nSTARTTLS\r\n";
+    const std::string_view plain = heard.substr(0, asks.size());
+    require(asks.starts_with(plain), "STARTTLS comes before all else");
+    heard.remove_prefix(plain.size());
+    require(std::string_view("\x16\x03").starts_with(heard.substr(0, 2)), "and then TLS");
 }
 
 void check_log(std::string_view log, std::span<const std::string> requests, std::string_view said)

@@ -18,6 +18,9 @@ void check_request(std::string_view request);
 // The login, as it has to look, and then nothing but what the client has said, once and in order.
 void check_commands(config::Protocol protocol, std::string_view heard, std::string_view said);
 
+// With "proxy_ssl starttls": what asks for it, and then nothing that is not TLS.
+void check_starttls(config::Protocol protocol, std::string_view heard);
+
 // No password is in the log: neither of these requests, nor of the service. What the peers have
 // said elsewhere may be there.
 void check_log(std::string_view log, std::span<const std::string> requests, std::string_view said);

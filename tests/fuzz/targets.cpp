@@ -16,6 +16,7 @@ std::span<const Target> targets()
         {"sasl", sasl},
         {"encodings", encodings},
         {"service_answers", service_answers},
+        {"service_requests", service_requests},
         {"proxy_header", proxy_header},
         {"users_file", users_file},
         {"names", names},

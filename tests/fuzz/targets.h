@@ -25,6 +25,7 @@ void backend_replies(std::string_view input);
 void sasl(std::string_view input);
 void encodings(std::string_view input);
 void service_answers(std::string_view input);
+void service_requests(std::string_view input);
 void proxy_header(std::string_view input);
 void users_file(std::string_view input);
 void names(std::string_view input);

@@ -33,7 +33,7 @@ void proxy_header(std::string_view input)
     }
     // What we say of these addresses is understood as them, whatever TLS says beside them.
     const auto& addresses = *header->addresses;
-    const std::string name(input.substr(header->bytes));
+    const std::string name(input.substr(header->bytes).substr(0, 255));  // TLS allows no more
     const tls::Facts facts{.server_name = name, .alpn = "imap", .common_name = name};
     for (const std::string& ours :
          {net::proxy_header_v1(addresses.source, addresses.destination),

@@ -1,6 +1,7 @@
 // What we ask the service of "auth_http", with names from the client and from its certificate.
+#include <algorithm>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "auth/auth_http_message.h"
 #include "base/line.h"

@@ -111,7 +111,7 @@ void check_smtp(std::string_view heard, std::string_view said)
         require(fits_on_a_line(line->text), "a line for a mailbox server holds no CR, LF or NUL");
         require(lines > 0 || line->text == "EHLO test" || line->text == "HELO test",
                 "the first command is our greeting");
-        has_introduced |= lines > 0 && !line->text.starts_with("XCLIENT ");
+        has_introduced = lines > 0 && !line->text.starts_with("XCLIENT ");
         heard.remove_prefix(line->consumed);
     }
     // Without AUTH the client's MAIL is kept for the mailbox server, as it was typed, but for its

@@ -17,6 +17,8 @@ constexpr int kAcceptsAtTheEnd = 4096;
 // NGINX: accept_mutex_delay. After the descriptors ran out, some time for others to give theirs
 // back.
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{500};
+// Until one that makes way has gone.
+constexpr std::chrono::milliseconds kPauseForOneThatGoes{5};
 
 }  // namespace
 
@@ -49,13 +51,13 @@ void Listener::watch()
     }
 }
 
-void Listener::pause()
+void Listener::pause(std::chrono::milliseconds time)
 {
     if (watching_) {
         loop().remove(descriptor_, *this);
         watching_ = false;
     }
-    arm(kPauseWithoutDescriptors);
+    arm(time);
 }
 
 void Listener::finish()
@@ -96,8 +98,7 @@ bool Listener::accept_one()
         case ENOMEM:
             logger_.line(LogLevel::crit, "accept4() failed{} while accepting new connection on {}",
                          log::errno_text(errno), name_);
-            on_full_();
-            pause();
+            pause(on_full_() ? kPauseForOneThatGoes : kPauseWithoutDescriptors);
             return false;
         default:
             logger_.line(LogLevel::alert, "accept4() failed{} while accepting new connection on {}",

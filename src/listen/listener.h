@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 
 #include "base/address.h"
@@ -35,7 +36,7 @@ private:
     void on_ready(std::uint32_t events) override;
     void on_expiry() override { watch(); }
     void watch();
-    void pause();
+    void pause(std::chrono::milliseconds time);
     // False: there is no connection, or none can be had now.
     bool accept_one();
 

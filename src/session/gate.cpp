@@ -81,17 +81,30 @@ net::Task<> Gate::rest(std::chrono::milliseconds time)
     pause.set(time);
     const auto left = deadline_.left();
     deadline_.clear();
+    pause_ = &pause;
     for (;;) {
         net::StreamEvent event(client_, pause);
         const bool has_happened = co_await event;
-        if (!has_happened) {
+        if (!has_happened && !has_made_way_) {
+            pause_ = nullptr;
             deadline_.set(left);
             co_return;
         }
-        if (client_.hung_up()) {
+        if (has_made_way_ || client_.hung_up()) {
+            pause_ = nullptr;
             throw net::Disconnected{net::Disconnected::Reason::closed};
         }
     }
+}
+
+bool Gate::make_way()
+{
+    if (pause_ == nullptr) {
+        return false;
+    }
+    has_made_way_ = true;
+    pause_->set(net::Clock::duration::zero());
+    return true;
 }
 
 void Gate::log_limit(const config::MailServer& settings, std::string_view what,

@@ -34,6 +34,8 @@ public:
     net::Task<bool> wait_for_place(const config::MailServer& settings,
                                    const SocketAddress& address);
     net::Task<bool> wait_for_handshake(const config::MailServer& settings);
+    // Ends its waiting soon: that throws net::Disconnected. False: it does not wait here.
+    bool make_way();
     // It has logged in: what it is to hold until the end of its session; null: it is not counted.
     std::unique_ptr<limit::Admission::Places> leave() { return std::move(as_session_); }
 
@@ -51,6 +53,8 @@ private:
     log::SessionLog& log_;
     limit::Admission::Places as_newcomer_;
     std::unique_ptr<limit::Admission::Places> as_session_;
+    net::Deadline* pause_ = nullptr;  // while it waits
+    bool has_made_way_ = false;
 };
 
 }  // namespace postern::session

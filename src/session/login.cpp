@@ -46,7 +46,8 @@ net::Task<std::optional<Mailbox>> Login::run()
     LoginEnd why;
     try {
         std::optional<Mailbox> mailbox = co_await talk();
-        if (!mailbox) {
+        if (!mailbox && !has_made_way_) {
+            waits_for_client_ = is_leaving_ = true;
             co_await say_goodbye(client_);
         }
         co_return std::move(mailbox);
@@ -98,6 +99,9 @@ net::Task<std::optional<Mailbox>> Login::talk()
         waits_for_client_ = true;
         const protocol::Request request = co_await dialogue_->authorize();
         waits_for_client_ = false;
+        if (has_made_way_) {  // and what it says now came too late
+            co_return std::nullopt;
+        }
         if (std::holds_alternative<protocol::Goodbye>(request)) {
             log_.debug("client was told goodbye");
             co_return std::nullopt;
@@ -141,7 +145,12 @@ net::Task<std::optional<Mailbox>> Login::talk()
 net::Task<bool> Login::learn_who_calls()
 {
     log_.set_action("reading PROXY protocol");
+    waits_for_client_ = true;
     auto header = co_await listen::read_proxy_header(client_.stream(), deadline_);
+    waits_for_client_ = false;
+    if (has_made_way_) {
+        co_return false;
+    }
     if (!header) {
         log_.write(LogLevel::error, header.error());
         co_return false;
@@ -178,6 +187,10 @@ net::Task<bool> Login::admit()
         if (!endpoint_.ssl) {
             co_await client_.write(dialogue_->too_many());
         }
+        // Nobody lingers for those who were too many: they would be more than all others.
+        client_.stream().shutdown_write();
+        client_.stream().read(client_.stream().loop().scratch());
+        has_made_way_ = true;
         co_return false;
     }
     if (!endpoint_.ssl) {
@@ -213,6 +226,9 @@ net::Task<bool> Login::start_tls()
     waits_for_client_ = true;
     const auto done = co_await client_.stream().start_tls(acceptor, deadline_);
     waits_for_client_ = false;
+    if (has_made_way_) {
+        co_return false;
+    }
     if (!done && done.error().reason == net::Stream::TlsFailure::Reason::timed_out) {
         throw net::Disconnected{net::Disconnected::Reason::timed_out};
     }
@@ -253,14 +269,19 @@ net::Task<bool> Login::check_certificate()
     co_return false;
 }
 
+bool Login::can_be_told()
+{
+    const bool waits_for_tls = endpoint_.ssl && client_.stream().tls() == nullptr;
+    return !in_handshake_ && !waits_for_tls && !is_leaving_ && !client_.is_writing();
+}
+
 // The process stops: the client is told, unless it would read it in the middle of something else.
 void Login::dismiss()
 {
-    net::Stream& stream = client_.stream();
-    const bool waits_for_tls = endpoint_.ssl && stream.tls() == nullptr;
-    if (in_handshake_ || waits_for_tls || client_.is_writing()) {
+    if (!can_be_told()) {
         return;
     }
+    net::Stream& stream = client_.stream();
     stream.write(dialogue_->shutting_down());
     stream.shutdown_write();
     // Unread input would reset the connection, and those words could be lost.
@@ -270,10 +291,11 @@ void Login::dismiss()
 // All that such a client hears, if it listens: others wait for its place.
 bool Login::make_way()
 {
-    if (!waits_for_client_ || deadline_.expired()) {
+    // The one chosen before goes at the end of this round only.
+    if (has_made_way_ || deadline_.expired() || (!waits_for_client_ && !gate_.make_way())) {
         return false;
     }
-    if (!in_handshake_ && !client_.is_writing()) {
+    if (can_be_told()) {
         client_.stream().write(dialogue_->too_many());
     }
     log_.write(settings().limit_log_level, "limiting connections, it made way for a newer client");

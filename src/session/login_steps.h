@@ -28,6 +28,7 @@ public:
 private:
     void dismiss() override;
     bool make_way() override;
+    bool can_be_told();
     net::Task<std::optional<Mailbox>> talk();
     net::Task<bool> learn_who_calls();
     void serve_as(std::size_t server);
@@ -59,8 +60,9 @@ private:
     const net::Clock::time_point accepted_;
     bool in_handshake_ = false;
     bool waits_for_client_ = false;  // for nothing else
-    bool has_made_way_ = false;      // and that was said
+    bool has_made_way_ = false;      // and hears no more
     bool has_greeted_ = false;
+    bool is_leaving_ = false;  // it was told goodbye
 };
 
 }  // namespace postern::session

@@ -220,8 +220,8 @@ def test_every_end_gives_the_place_back(world, listen):
         one.greeted()
 
 
-def few_connections(world, count, directives=""):
-    one = world(directives, options={"start": False})
+def few_connections(world, count, directives="", listen=""):
+    one = world(directives, listen, options={"start": False})
     with open(one.proxy.configuration) as file:
         text = file.read().replace("worker_connections 4096", f"worker_connections {count}")
     with open(one.proxy.configuration, "w") as file:
@@ -250,6 +250,32 @@ def test_the_oldest_stranger_makes_way_where_there_is_no_room(world):
     assert one.lines(rf"\[error\] .*limiting connections, it made way for a newer client while in auth state, client: {CLIENT}, server: ")
     late = one.come()
     assert line_of(late) == GREETING["imap"]
+
+
+def test_who_never_sends_a_proxy_header_makes_way_too(world):
+    one = few_connections(world, 12, "set_real_ip_from 127.0.0.0/8;", "proxy_protocol")
+    silent = [one.come() for _ in range(12)]
+    born = time.monotonic()
+    wait_until(lambda: time.monotonic() - born > 1.1, "they have had time to say something")
+    late = one.come()
+    late.sendall(proxied("198.51.100.1"))
+    assert line_of(late) == GREETING["imap"]
+    assert line_of(silent[0]) == GOODBYE["imap"]
+
+
+def test_those_who_are_turned_away_hold_nothing(world):
+    """However many they are, and though they never close."""
+    one = world("limit_conn_rate address 1r/m;")
+    one.greeted()
+    (worker,) = children_of(one.proxy.program.pid)
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{worker}/fd"))
+
+    before = descriptors()
+    refused = [one.come() for _ in range(30)]
+    assert all(line_of(client) == GOODBYE["imap"] for client in refused)
+    wait_until(lambda: descriptors() <= before, "none of them is waited for", timeout=1.5)
 
 
 def test_limit_conn_total_has_the_oldest_stranger_make_way_too(world):

@@ -1,7 +1,8 @@
 #include "auth/hash_pool.h"
 
 #include <csignal>
-#include <system_error>
+#include <exception>
+#include <new>
 
 namespace postern::auth {
 
@@ -54,7 +55,7 @@ void HashPool::start_threads()
         while (threads_.size() < thread_count_) {
             threads_.emplace_back([this] { run(); });
         }
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -70,7 +71,10 @@ void HashPool::run()
         Work work = std::move(queue_.front());
         queue_.pop_front();
         lock.unlock();
-        work();
+        try {
+            work();
+        } catch (const std::bad_alloc&) {  // whoever waits for it gives up
+        }
         work = nullptr;
         lock.lock();
     }

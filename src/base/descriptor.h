@@ -26,6 +26,8 @@ public:
     }
 
     int number() const { return number_; }
+    // Whoever gets it has to close it.
+    int release() { return std::exchange(number_, -1); }
 
 private:
     int number_ = -1;

@@ -2,9 +2,10 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
+#include <new>
+#include <utility>
 
 namespace postern::listen {
 
@@ -106,15 +107,23 @@ bool Listener::accept_one()
             return false;
         }
     }
-    if (loop().full() && !on_full_()) {
-        logger_.line(LogLevel::alert,
-                     "{} worker_connections are not enough while accepting new "
-                     "connection on {}",
-                     loop().connection_limit(), name_);
-        close(descriptor);
-        return true;
+    Descriptor owned(descriptor);
+    try {
+        if (loop().full() && !on_full_()) {
+            logger_.line(LogLevel::alert,
+                         "{} worker_connections are not enough while accepting new "
+                         "connection on {}",
+                         loop().connection_limit(), name_);
+            return true;
+        }
+        on_accept_(std::move(owned),
+                   SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size));
+    } catch (const std::bad_alloc&) {
+        logger_.write_parts(LogLevel::crit,
+                            {log::kOutOfMemory, " while accepting new connection on ", name_});
+        pause();
+        return false;
     }
-    on_accept_(descriptor, SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size));
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/address.h"
+#include "base/descriptor.h"
 #include "log/logger.h"
 #include "net/loop.h"
 
@@ -18,8 +19,8 @@ enum class Accepts : unsigned char { one, many };
 class Listener final : public net::Watcher, private net::Timer
 {
 public:
-    // Gets a non-blocking descriptor to own, and the client's address.
-    using OnAccept = std::function<void(int descriptor, const SocketAddress& client)>;
+    // Gets a non-blocking descriptor to own, and the client's address. May throw std::bad_alloc.
+    using OnAccept = std::function<void(Descriptor descriptor, const SocketAddress& client)>;
     // There is no connection left for the next client; true: there will be one soon.
     using OnFull = std::function<bool()>;
 

@@ -26,9 +26,12 @@ protected:
     {
         listener_ = std::make_unique<Listener>(
             loop_, descriptor, "NAME", logger(file_target("log")), accepts,
-            [this](int accepted, const SocketAddress& client) {
+            [this](Descriptor accepted, const SocketAddress& client) {
+                if (is_out_of_memory_) {
+                    throw std::bad_alloc();
+                }
                 accepted_.push_back(client.text());
-                streams_.push_back(std::make_unique<net::Stream>(loop_, accepted));
+                streams_.push_back(std::make_unique<net::Stream>(loop_, accepted.release()));
             },
             [this] { return makes_room_; });
     }
@@ -42,6 +45,7 @@ protected:
     }
 
     bool makes_room_ = false;
+    bool is_out_of_memory_ = false;
 
     static SocketAddress name_of(int descriptor, decltype(getsockname)* get)
     {
@@ -163,6 +167,24 @@ TEST_F(ListenerTest, WithoutDescriptorsItPauses)
     EXPECT_NE(read("log").find("accept4() failed (24: Too many open files) while accepting new "
                                "connection on NAME"),
               std::string::npos);
+    wait_until([&] { return accepted_.size() == 1; });
+}
+
+// So do those for whom there is no memory: it is not their fault, and the next ones are served.
+TEST_F(ListenerTest, WithoutMemoryItPauses)
+{
+    is_out_of_memory_ = true;
+    come();
+    come();
+    wait(100ms);
+    ASSERT_EQ(lines("log").size(), 1u);
+    EXPECT_NE(read("log").find("[crit]"), std::string::npos);
+    EXPECT_NE(read("log").find("out of memory (12: Cannot allocate memory) while accepting new "
+                               "connection on NAME"),
+              std::string::npos);
+    char byte;
+    EXPECT_EQ(::recv(clients_[0], &byte, 1, 0), 0);
+    is_out_of_memory_ = false;
     wait_until([&] { return accepted_.size() == 1; });
 }
 

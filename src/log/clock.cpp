@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
-#include <string>
+#include <utility>
 
 namespace postern::log {
 
@@ -12,10 +13,24 @@ namespace {
 constexpr std::string_view kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+// In place: a line is written also when there is no memory left.
+struct Text {
+    char bytes[32];
+    std::size_t size;
+
+    template <typename... Args>
+    void set(fmt::format_string<Args...> format, Args&&... args)
+    {
+        size = fmt::format_to_n(bytes, sizeof bytes, format, std::forward<Args>(args)...).size;
+        size = std::min(size, sizeof bytes);
+    }
+    std::string_view view() const { return {bytes, size}; }
+};
+
 struct Second {
     std::time_t time = -1;
-    std::string log;
-    std::string syslog;
+    Text log{};
+    Text syslog{};
 };
 
 const Second& this_second()
@@ -25,11 +40,10 @@ const Second& this_second()
     if (now != second.time) {
         std::tm local{};
         ::localtime_r(&now, &local);
-        const auto clock =
-            fmt::format("{:02}:{:02}:{:02}", local.tm_hour, local.tm_min, local.tm_sec);
-        second.log = fmt::format("{:04}/{:02}/{:02} {}", local.tm_year + 1900, local.tm_mon + 1,
-                                 local.tm_mday, clock);
-        second.syslog = fmt::format("{} {:2} {}", kMonths[local.tm_mon], local.tm_mday, clock);
+        second.log.set("{:04}/{:02}/{:02} {:02}:{:02}:{:02}", local.tm_year + 1900,
+                       local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+        second.syslog.set("{} {:2} {:02}:{:02}:{:02}", kMonths[local.tm_mon], local.tm_mday,
+                          local.tm_hour, local.tm_min, local.tm_sec);
         second.time = now;
     }
     return second;
@@ -39,12 +53,12 @@ const Second& this_second()
 
 std::string_view log_time()
 {
-    return this_second().log;
+    return this_second().log.view();
 }
 
 std::string_view syslog_time()
 {
-    return this_second().syslog;
+    return this_second().syslog.view();
 }
 
 }  // namespace postern::log

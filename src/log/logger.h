@@ -103,6 +103,9 @@ private:
     LogLevel level_ = LogLevel::emerg;  // the least severe that any sink takes
 };
 
+// What there is to say when nothing can be put together.
+inline constexpr std::string_view kOutOfMemory = "out of memory (12: Cannot allocate memory)";
+
 // " (110: Connection timed out)" for an errno value, as NGINX appends it.
 std::string errno_text(int error);
 

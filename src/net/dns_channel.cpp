@@ -2,6 +2,7 @@
 
 #include <arpa/nameser.h>
 
+#include <new>
 #include <system_error>
 
 namespace postern::net {
@@ -31,6 +32,8 @@ public:
             descriptor_, *this,
             (readable ? std::uint32_t{EPOLLIN} : 0u) | (writable ? std::uint32_t{EPOLLOUT} : 0u));
     }
+
+    std::unique_ptr<Socket> next_closed;
 
 private:
     void on_ready(std::uint32_t events) override
@@ -109,29 +112,45 @@ void DnsChannel::ask(const std::string& name, DnsType type, Names names, Answere
     arm();
 }
 
+// Called by c-ares, which nothing may be thrown to. A socket that there is no memory for is never
+// heard of: the question times out.
 void DnsChannel::on_socket(void* self, ares_socket_t descriptor, int readable, int writable)
 {
     auto& channel = *static_cast<DnsChannel*>(self);
-    auto& socket = channel.sockets_[descriptor];
     if (readable == 0 && writable == 0) {
-        if (socket) {
-            socket->leave();
-            // It may be the very socket whose event is being handled.
-            channel.closed_.push_back(std::move(socket));
-        }
-        channel.sockets_.erase(descriptor);
+        channel.forget(descriptor);
         return;
     }
-    if (!socket) {
-        socket = std::make_unique<Socket>(channel, descriptor);
+    try {
+        auto& socket = channel.sockets_[descriptor];
+        if (!socket) {
+            socket = std::make_unique<Socket>(channel, descriptor);
+        }
+        socket->want(readable != 0, writable != 0);
+    } catch (const std::bad_alloc&) {
+        channel.forget(descriptor);
     }
-    socket->want(readable != 0, writable != 0);
+}
+
+// It may be the very socket whose event is being handled.
+void DnsChannel::forget(ares_socket_t descriptor)
+{
+    const auto found = sockets_.find(descriptor);
+    if (found == sockets_.end()) {
+        return;
+    }
+    if (std::unique_ptr<Socket> socket = std::move(found->second)) {
+        socket->leave();
+        socket->next_closed = std::move(closed_);
+        closed_ = std::move(socket);
+    }
+    sockets_.erase(found);
 }
 
 void DnsChannel::process(ares_socket_t readable, ares_socket_t writable)
 {
     ares_process_fd(channel_, readable, writable);
-    closed_.clear();
+    closed_.reset();
     arm();
 }
 

@@ -45,13 +45,14 @@ private:
     class Retry;
 
     static void on_socket(void* self, ares_socket_t descriptor, int readable, int writable);
+    void forget(ares_socket_t descriptor);
     void process(ares_socket_t readable, ares_socket_t writable);
     void arm();
 
     Loop& loop_;
     ares_channel channel_ = nullptr;
     std::unordered_map<ares_socket_t, std::unique_ptr<Socket>> sockets_;
-    std::vector<std::unique_ptr<Socket>> closed_;
+    std::unique_ptr<Socket> closed_;  // the first of those that are no more
     std::unique_ptr<Retry> retry_;
 };
 

@@ -160,6 +160,8 @@ std::string ResolveError::text() const
             return "Connection refused";
         case ETIMEDOUT:
             return "Operation timed out";
+        case ENOMEM:
+            return "Cannot allocate memory";
         default:
             return "Unknown error";
         }

@@ -5,13 +5,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <system_error>
+#include <thread>
 
 #include "base/assert.h"
 
 #include "tls/workspace.h"
 
 namespace postern::net {
+
+Timer::Timer(Loop& loop) : loop_(loop)
+{
+    if (loop.timers_ >= loop.heap_.capacity()) {
+        loop.heap_.reserve(std::max(2 * loop.heap_.capacity(), Loop::kTimersAtFirst));
+    }
+    ++loop.timers_;
+}
 
 void Timer::arm(Clock::time_point when)
 {
@@ -31,6 +41,7 @@ Timer::~Timer()
     if (heap_index_ != kNotQueued) {
         loop_.unqueue(*this);
     }
+    --loop_.timers_;
 }
 
 Loop::Loop() : scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes))
@@ -85,9 +96,15 @@ void Loop::end_idle_waits()
 
 void Loop::post(std::move_only_function<void()> work)
 {
-    {
-        const std::lock_guard lock(posted_mutex_);
-        posted_.push_back(std::move(work));
+    constexpr std::chrono::milliseconds kPause{1};
+    for (bool done = false; !done;) {
+        try {
+            const std::lock_guard lock(posted_mutex_);
+            posted_.push_back(std::move(work));
+            done = true;
+        } catch (const std::bad_alloc&) {  // `work` is still there
+            std::this_thread::sleep_for(kPause);
+        }
     }
     const std::uint64_t one = 1;
     // Fails only when the counter is full, and then the loop is about to wake up anyway.

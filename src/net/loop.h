@@ -39,10 +39,11 @@ protected:
 class Timer
 {
 public:
-    explicit Timer(Loop& loop) : loop_(loop) {}
+    explicit Timer(Loop& loop);
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
 
+    // Never fails: the place in the heap is made with the timer.
     void arm(Clock::time_point when);
     void arm(Clock::duration from_now);
     void disarm() { when_ = Clock::time_point::max(); }
@@ -85,7 +86,8 @@ public:
     // The loop is about to stop: all timers that end with it expire in this turn.
     void end_idle_waits();
     bool ending() const { return ending_; }
-    // Runs `work` on this loop soon; callable from any thread.
+    // Runs `work` on this loop soon; callable from any thread. Where memory is short it waits until
+    // there is some again, as nobody could go on without the work done.
     void post(std::move_only_function<void()> work);
 
     // Watches a descriptor until `remove`. Returns 0 or an errno value.
@@ -161,7 +163,9 @@ private:
     std::size_t connection_limit_ = ~std::size_t{0};
     Clock::time_point now_ = Clock::now();
     std::unique_ptr<char[]> scratch_;
-    std::vector<Entry> heap_;
+    std::vector<Entry> heap_;  // with room for all timers that there are
+    std::size_t timers_ = 0;
+    static constexpr std::size_t kTimersAtFirst = 64;
     std::vector<std::coroutine_handle<>> next_;
     std::vector<std::coroutine_handle<>> running_next_;
     std::deque<std::coroutine_handle<>> patient_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <optional>
 
 #include "base/text.h"
@@ -17,6 +18,7 @@ constexpr std::chrono::seconds kShortestTtl{1};
 constexpr std::chrono::seconds kLongestTtl{3600};
 
 constexpr ResolveError kTimedOut{.code = ETIMEDOUT};
+constexpr ResolveError kNoMemory{.code = ENOMEM};
 constexpr ResolveError kNotFound{.code = 3, .not_found = true};
 
 }  // namespace
@@ -47,17 +49,17 @@ public:
     Wait(const Questions& questions, Deadline& deadline)
         : questions_(questions), deadline_(deadline), patience_(deadline.loop())
     {
-        for (const auto& question : questions_) {
-            question->waiting_.push_back(this);
+        try {
+            for (const auto& question : questions_) {
+                question->waiting_.push_back(this);
+            }
+        } catch (...) {
+            leave();
+            throw;
         }
     }
     // Also when the coroutine is destroyed while it waits.
-    ~Wait()
-    {
-        for (const auto& question : questions_) {
-            std::erase(question->waiting_, this);
-        }
-    }
+    ~Wait() { leave(); }
     Wait(const Wait&) = delete;
     Wait& operator=(const Wait&) = delete;
 
@@ -86,6 +88,12 @@ public:
     }
 
 private:
+    void leave()
+    {
+        for (const auto& question : questions_) {
+            std::erase(question->waiting_, this);
+        }
+    }
     bool over() const { return deadline_.expired() || patience_.expired(); }
     void wake(std::coroutine_handle<> waiter)
     {
@@ -155,7 +163,12 @@ std::shared_ptr<Resolver::Question> Resolver::ask(const Key& key)
         return question;
     }
     pending_[key] = question;
-    ask_channel(channel_, key, question);
+    try {
+        ask_channel(channel_, key, question);
+    } catch (...) {
+        pending_.erase(key);  // or whoever asks the same would wait for nothing
+        throw;
+    }
     return question;
 }
 
@@ -167,16 +180,22 @@ void Resolver::ask_channel(DnsChannel& channel, const Key& key, std::shared_ptr<
                            : DnsChannel::Names::searched;
     channel.ask(key.first, key.second, names,
                 [this, key, question, is_blunt](int status, std::string_view text) {
-                    auto answer = read_dns_answer(key.second, status, text);
-                    if (!answer && answer.error().code == ECONNREFUSED && !is_blunt) {
-                        // c-ares says so whatever the servers have said: let one of them say why.
-                        ask_channel(blunt_channel_, key, question);
-                        return;
+                    Question::Answer answer = std::unexpected(kNoMemory);
+                    try {
+                        answer = read_dns_answer(key.second, status, text);
+                        if (!answer && answer.error().code == ECONNREFUSED && !is_blunt) {
+                            // c-ares says so whatever the servers have said: let one of them say
+                            // why.
+                            ask_channel(blunt_channel_, key, question);
+                            return;
+                        }
+                        if (answer) {
+                            remember(key, *answer);
+                        }
+                    } catch (const std::bad_alloc&) {  // c-ares is not to see it
+                        answer = std::unexpected(kNoMemory);
                     }
                     pending_.erase(key);
-                    if (answer) {
-                        remember(key, *answer);
-                    }
                     question->deliver(std::move(answer));
                 });
 }

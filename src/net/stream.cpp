@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "log/logger.h"
 #include "tls/acceptor.h"
 
@@ -79,6 +80,7 @@ Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, So
     if (descriptor < 0) {
         co_return std::unexpected(errno);
     }
+    Descriptor owned(descriptor);  // until there is a stream
     if (address.is_ip()) {
         // Answers must not wait for the peer's delayed acknowledgement (Nagle's algorithm).
         const int on = 1;
@@ -87,12 +89,12 @@ Task<std::expected<std::unique_ptr<Stream>, int>> Stream::connect(Loop& loop, So
     const int result = ::connect(descriptor, address.data(), address.size());
     const int error = result == 0 ? 0 : errno;
     if (error != 0 && error != EINPROGRESS) {
-        close(descriptor);
         co_return std::unexpected(error);
     }
     const bool waits_to_read = first_word == FirstWord::theirs;
     auto stream = std::make_unique<Stream>(
         loop, descriptor, waits_to_read || result == 0 ? State::connected : State::connecting);
+    owned.release();
     while (waits_to_read ? !stream->readable_ : !stream->writable_) {
         StreamEvent event(*stream, deadline);
         if (!co_await event) {

@@ -36,8 +36,8 @@ EventLoop::EventLoop(Shared& shared)
     const auto accepts =
         shared.settings.events.multi_accept ? listen::Accepts::many : listen::Accepts::one;
     for (const listen::Socket& socket : shared.sockets) {
-        const auto on_accept = [this, &socket](int descriptor, const SocketAddress& client) {
-            accept(socket, descriptor, client);
+        const auto on_accept = [this, &socket](Descriptor descriptor, const SocketAddress& client) {
+            accept(socket, std::move(descriptor), client);
         };
         const auto on_full = [this] { return newcomers_.make_way(loop_.now()); };
         listeners_.push_back(
@@ -85,19 +85,22 @@ void EventLoop::end_sessions()
     });
 }
 
-void EventLoop::accept(const listen::Socket& socket, int descriptor, const SocketAddress& client)
+void EventLoop::accept(const listen::Socket& socket, Descriptor descriptor,
+                       const SocketAddress& client)
 {
-    const listen::Endpoint& endpoint = socket.endpoint_of(descriptor);
+    const listen::Endpoint& endpoint = socket.endpoint_of(descriptor.number());
+    auto stream = std::make_unique<net::Stream>(loop_, descriptor.number());
+    descriptor.release();
+    ++sessions_;  // until the seat is given back
     session::Arrival arrival{
         .seat = session::Seat(this, [](void* self) { static_cast<EventLoop*>(self)->leave(); }),
         .newcomers = newcomers_,
         .admission = shared_.admission,
-        .client = std::make_unique<net::Stream>(loop_, descriptor),
+        .client = std::move(stream),
         .address = client,
         .endpoint = endpoint,
         .number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed),
         .logs_everything = listen::is_among(shared_.settings.events.debug_connections, client)};
-    ++sessions_;
     net::spawn(session::run(std::move(arrival), servers_));
 }
 

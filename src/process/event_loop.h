@@ -54,7 +54,7 @@ public:
     std::size_t sessions() const { return sessions_; }
 
 private:
-    void accept(const listen::Socket& socket, int descriptor, const SocketAddress& client);
+    void accept(const listen::Socket& socket, Descriptor descriptor, const SocketAddress& client);
     void leave();
     net::Resolver& resolver_for(const config::Resolver& settings, net::Resolver::Sources sources);
     std::unique_ptr<auth::Authenticator> make_authenticator(std::size_t server,

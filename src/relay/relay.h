@@ -17,7 +17,8 @@ enum class End : unsigned char {
     client_failed,    // reset, or gone
     upstream_failed,  // reset, or gone
     timed_out,        // nothing moved for `idle`
-    shut_down         // the event loop is about to stop
+    shut_down,        // the event loop is about to stop
+    out_of_memory     // some of what was to be moved is lost
 };
 
 struct Result {
@@ -49,6 +50,8 @@ public:
     bool pump();
     // Closes both connections.
     void close();
+    // `pump` or a pause has thrown std::bad_alloc.
+    void fail_without_memory() { end_ = End::out_of_memory; }
     Result result() const { return {end_, up_.bytes(), down_.bytes()}; }
 
     // Until there may be something to move, or the silence has lasted too long.

@@ -1,5 +1,7 @@
 #include "session/login.h"
 
+#include <new>
+
 #include "listen/access.h"
 #include "listen/proxied_peer.h"
 #include "session/client_certificate.h"
@@ -44,6 +46,7 @@ void Login::serve_as(std::size_t server)
 net::Task<std::optional<Mailbox>> Login::run()
 {
     LoginEnd why;
+    bool is_out_of_memory = false;
     try {
         std::optional<Mailbox> mailbox = co_await talk();
         if (!mailbox && !has_made_way_) {
@@ -55,8 +58,15 @@ net::Task<std::optional<Mailbox>> Login::run()
         why = disconnected;
     } catch (const net::SentTooMuch& too_much) {
         why = too_much;
+    } catch (const std::bad_alloc&) {
+        is_out_of_memory = true;
     }
-    if (!has_made_way_) {
+    if (is_out_of_memory) {
+        log_.write(LogLevel::crit, log::kOutOfMemory);
+        if (!has_made_way_) {
+            leave_with(dialogue_->internal_error());
+        }
+    } else if (!has_made_way_) {
         co_await end(why);
     }
     co_return std::nullopt;
@@ -275,14 +285,21 @@ bool Login::can_be_told()
     return !in_handshake_ && !waits_for_tls && !is_leaving_ && !client_.is_writing();
 }
 
-// The process stops: the client is told, unless it would read it in the middle of something else.
+// The process stops: the client is told.
 void Login::dismiss()
+{
+    leave_with(dialogue_->shutting_down());
+}
+
+// The last words, without waiting, unless the client would read them in the middle of something
+// else.
+void Login::leave_with(std::string_view words)
 {
     if (!can_be_told()) {
         return;
     }
     net::Stream& stream = client_.stream();
-    stream.write(dialogue_->shutting_down());
+    stream.write(words);
     stream.shutdown_write();
     // Unread input would reset the connection, and those words could be lost.
     stream.read(stream.loop().scratch());

@@ -43,6 +43,7 @@ private:
                                                  const auth::Mailbox& mailbox, const Guess& guess);
     net::Task<bool> refuse(const auth::Refusal& refusal, const Guess& guess);
     net::Task<> end(const LoginEnd& why);
+    void leave_with(std::string_view words);
 
     const Server& server() const { return *server_; }
     const config::MailServer& settings() const { return server_->settings; }

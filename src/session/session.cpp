@@ -2,7 +2,7 @@
 
 #include <fmt/compile.h>
 
-#include <cerrno>
+#include <new>
 #include <optional>
 
 #include "relay/relay.h"
@@ -27,15 +27,17 @@ std::string_view text(relay::End end)
         return "timed out";
     case relay::End::shut_down:
         return "shut down";
+    case relay::End::out_of_memory:
+        return "out of memory";
     }
     std::unreachable();
 }
 
-std::string words(relay::End end)
+std::string_view words(relay::End end)
 {
     switch (end) {
     case relay::End::timed_out:
-        return "client timed out" + log::errno_text(ETIMEDOUT) + " while proxying";
+        return "client timed out (110: Connection timed out) while proxying";
     case relay::End::shut_down:
         return "shutdown timeout while proxying";
     default:
@@ -43,16 +45,16 @@ std::string words(relay::End end)
     }
 }
 
-// What follows NGINX's words is ours: how much went each way, and who ended it.
+// What follows NGINX's words is ours: how much went each way, and who ended it. Needs no memory.
 void log_end(const log::SessionLog& log, const relay::Result& result)
 {
     if (!log.enabled(LogLevel::info)) {
         return;
     }
-    const std::string tail =
-        fmt::format(FMT_COMPILE(", bytes from/to client:{}/{}, {}"), result.bytes_from_client,
-                    result.bytes_to_client, text(result.end));
-    log.write_end(LogLevel::info, words(result.end), tail);
+    fmt::memory_buffer tail;
+    fmt::format_to(fmt::appender(tail), FMT_COMPILE(", bytes from/to client:{}/{}, {}"),
+                   result.bytes_from_client, result.bytes_to_client, text(result.end));
+    log.write_end(LogLevel::info, words(result.end), {tail.data(), tail.size()});
 }
 
 // With "ssl_lean". A stream that is not at rest yet does so later, and is not told of.
@@ -69,35 +71,65 @@ void let_go_of_tls_objects(net::Stream& stream, std::string_view peer, const log
 struct Relayed {
     Seat seat;
     std::unique_ptr<limit::Admission::Places> places;
-    log::SessionLog log;
     relay::Relay relay;
+    log::SessionLog log;  // last: it is not taken from its owner before there is a relay
 };
 
 // Never inlined: the coroutine's frame would hold for days what this needs for a moment.
-[[gnu::noinline]] void end(Relayed& session)
+[[gnu::noinline]] void end(Relayed& session) noexcept
 {
     log_end(session.log, session.relay.result());
     session.relay.close();  // before the seat is free
-    session.log.debug("client and upstream connections closed");
+    if (session.log.enabled(LogLevel::debug)) {
+        session.log.logger().write(LogLevel::debug, "client and upstream connections closed",
+                                   session.log.number());
+    }
 }
 
-net::Detached relay_to_the_end(std::unique_ptr<Relayed> session)
+void fail_without_memory(Relayed& session) noexcept
 {
-    while (session->relay.pump()) {
-        relay::Relay::Pause pause = session->relay.pause();
-        co_await pause;
+    session.log.set_action("proxying");
+    session.log.write(LogLevel::crit, log::kOutOfMemory);
+    session.relay.fail_without_memory();
+}
+
+// Takes the session over as it begins. Throws std::bad_alloc only before that.
+net::Detached relay_to_the_end(std::unique_ptr<Relayed>&& caller)
+{
+    std::unique_ptr<Relayed> session = std::move(caller);
+    try {
+        while (session->relay.pump()) {
+            relay::Relay::Pause pause = session->relay.pause();
+            co_await pause;
+        }
+    } catch (const std::bad_alloc&) {
+        fail_without_memory(*session);
     }
     end(*session);
 }
 
-}  // namespace
-
-net::Task<> run(Arrival arrival, std::span<const Server> servers)
+[[gnu::noinline]] void begin_relay(Arrival& arrival, Mailbox& mailbox, log::SessionLog& log)
 {
-    std::unique_ptr<net::Stream> client = std::move(arrival.client);
-    const Server& server = servers[arrival.endpoint.server];
+    let_go_of_tls_objects(*arrival.client, "client", log);
+    let_go_of_tls_objects(*mailbox.backend, "upstream", log);
+    std::unique_ptr<Relayed> session(new Relayed{
+        std::move(arrival.seat), std::move(mailbox.places),
+        relay::Relay(std::move(arrival.client), std::move(mailbox.backend), mailbox.idle_limit,
+                     std::move(mailbox.from_client), std::move(mailbox.from_backend)),
+        std::move(log)});
+    try {
+        relay_to_the_end(std::move(session));
+    } catch (const std::bad_alloc&) {
+        fail_without_memory(*session);
+        end(*session);
+    }
+}
+
+// The log of a session, and its first line.
+log::SessionLog greet_in_log(const Arrival& arrival, const log::Logger& logger)
+{
     const std::string& listen_name = arrival.endpoint.name;
-    log::SessionLog log(server.logger, arrival.number, arrival.address.ip_text(), listen_name);
+    log::SessionLog log(logger, arrival.number, arrival.address.ip_text(), listen_name);
     if (arrival.logs_everything) {
         log.log_everything();
     }
@@ -106,18 +138,28 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
         log.logger().write_parts(LogLevel::info, {"client ", peer, " connected to ", listen_name},
                                  arrival.number);
     }
-    std::optional<Mailbox> mailbox = co_await open_mailbox(*client, arrival, servers, log);
-    if (!mailbox) {
-        client.reset();  // before the seat is free
+    return log;
+}
+
+}  // namespace
+
+net::Task<> run(Arrival arrival, std::span<const Server> servers)
+{
+    const log::Logger& logger = servers[arrival.endpoint.server].logger;
+    try {
+        log::SessionLog log = greet_in_log(arrival, logger);
+        std::optional<Mailbox> mailbox =
+            co_await open_mailbox(*arrival.client, arrival, servers, log);
+        if (mailbox) {
+            begin_relay(arrival, *mailbox, log);
+            co_return;
+        }
+        arrival.client.reset();  // before the seat is free
         log.debug("client connection closed");
-        co_return;
+    } catch (const std::bad_alloc&) {
+        arrival.client.reset();
+        logger.write(LogLevel::crit, log::kOutOfMemory, arrival.number);
     }
-    let_go_of_tls_objects(*client, "client", log);
-    let_go_of_tls_objects(*mailbox->backend, "upstream", log);
-    relay_to_the_end(std::unique_ptr<Relayed>(new Relayed{
-        std::move(arrival.seat), std::move(mailbox->places), std::move(log),
-        relay::Relay(std::move(client), std::move(mailbox->backend), mailbox->idle_limit,
-                     std::move(mailbox->from_client), std::move(mailbox->from_backend))}));
 }
 
 }  // namespace postern::session

@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <new>
 
 #include "base/text.h"
 #include "tls/server_context.h"
@@ -61,14 +62,19 @@ int choose_server(SSL* ssl, int* alert, void*)
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &bytes, &size) != 1) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
-    const Acceptor::Server& server =
-        acceptor.choose(host_name({reinterpret_cast<const char*>(bytes), size}));
-    SSL_set_ex_data(ssl, server_index(), const_cast<Acceptor::Server*>(&server));
-    if (server.context->get() != SSL_get_SSL_CTX(ssl) && !server.context->take_over(ssl)) {
-        *alert = SSL_AD_INTERNAL_ERROR;
-        return SSL_CLIENT_HELLO_ERROR;
+    try {
+        const Acceptor::Server& server =
+            acceptor.choose(host_name({reinterpret_cast<const char*>(bytes), size}));
+        const bool is_known =
+            SSL_set_ex_data(ssl, server_index(), const_cast<Acceptor::Server*>(&server)) == 1;
+        if (is_known &&
+            (server.context->get() == SSL_get_SSL_CTX(ssl) || server.context->take_over(ssl))) {
+            return SSL_CLIENT_HELLO_SUCCESS;
+        }
+    } catch (const std::bad_alloc&) {  // OpenSSL is not to see it
     }
-    return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
 }
 
 // RFC 7301 section 3.2. A client that means to speak something else is refused: it may be a browser
@@ -117,6 +123,9 @@ Acceptor::Acceptor(std::vector<Server> servers, config::Protocol protocol)
 
 void Acceptor::prepare(ssl_ctx_st* context)
 {
+    // Numbers for good, which OpenSSL needs memory to give: they are there before a client is.
+    acceptor_index();
+    server_index();
     SSL_CTX_set_client_hello_cb(context, choose_server, nullptr);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
 }
@@ -128,8 +137,10 @@ SslPtr Acceptor::accept() const
     if (!ssl || (base_ != first.context && !first.context->take_over(ssl.get()))) {
         throw std::bad_alloc();
     }
-    SSL_set_ex_data(ssl.get(), acceptor_index(), const_cast<Acceptor*>(this));
-    SSL_set_ex_data(ssl.get(), server_index(), const_cast<Server*>(&first));
+    if (SSL_set_ex_data(ssl.get(), acceptor_index(), const_cast<Acceptor*>(this)) != 1 ||
+        SSL_set_ex_data(ssl.get(), server_index(), const_cast<Server*>(&first)) != 1) {
+        throw std::bad_alloc();
+    }
     SSL_set_accept_state(ssl.get());
     return ssl;
 }

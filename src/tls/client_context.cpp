@@ -106,6 +106,7 @@ std::expected<std::unique_ptr<ClientContext>, config::Error> ClientContext::load
         return std::unexpected(config::Error{"SSL_CTX_new() failed" + take_errors()});
     }
     Connection::prepare(*context);
+    target_index();  // for the same reason
     SSL_CTX_set_verify_depth(context, static_cast<int>(settings.verify_depth));
     auto done = set_protocols(*context, settings.protocols, loading);
     if (done) {
@@ -144,7 +145,11 @@ std::expected<std::unique_ptr<ClientContext>, config::Error> ClientContext::load
             if (target == nullptr) {
                 return 0;
             }
-            sessions->put(*target, SessionPtr(session));
+            SessionPtr ours(session);
+            try {
+                sessions->put(*target, std::move(ours));
+            } catch (const std::bad_alloc&) {  // OpenSSL is not to see it, nor to free it again
+            }
             return 1;  // it is ours now
         });
     } else {
@@ -162,7 +167,9 @@ SslPtr ClientContext::connect(const Target& target) const
     SSL_set_connect_state(ssl.get());
     const bool has_host = !target.name.empty() && !is_address(target.name);
     if (settings_.server_name && has_host) {  // RFC 6066 section 3: never an address
-        SSL_set_tlsext_host_name(ssl.get(), target.name.c_str());
+        if (SSL_set_tlsext_host_name(ssl.get(), target.name.c_str()) != 1) {
+            throw std::bad_alloc();
+        }
     }
     if (settings_.session_reuse) {
         auto key = std::make_unique<std::string>(
@@ -170,7 +177,10 @@ SslPtr ClientContext::connect(const Target& target) const
         if (const SessionPtr session = sessions_->find(*key)) {
             SSL_set_session(ssl.get(), session.get());
         }
-        SSL_set_ex_data(ssl.get(), target_index(), key.release());
+        if (SSL_set_ex_data(ssl.get(), target_index(), key.get()) != 1) {
+            throw std::bad_alloc();
+        }
+        key.release();
     }
     return ssl;
 }

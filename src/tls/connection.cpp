@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/assert.h"
@@ -64,7 +65,12 @@ struct Bio {
     {
         Connection& self = *static_cast<Connection*>(BIO_get_data(bio));
         BIO_clear_retry_flags(bio);
-        self.workspace_.sealed.append(bytes, static_cast<std::size_t>(size));
+        try {
+            self.workspace_.sealed.append(bytes, static_cast<std::size_t>(size));
+        } catch (const std::bad_alloc&) {  // OpenSSL is not to see it
+            self.ended_ = {.status = Io::Status::failed, .error = ENOMEM};
+            return -1;
+        }
         return size;
     }
 
@@ -84,6 +90,7 @@ struct Bio {
 
 void Connection::prepare(ssl_ctx_st& context)
 {
+    Bio::method();  // made for good: before there is a connection that may be short of memory
     SSL_CTX_set_options(
         &context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(&context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -94,6 +101,9 @@ Connection::Connection(SslPtr ssl, Transport& transport, Workspace& workspace)
     : ssl_(std::move(ssl)), transport_(transport), workspace_(workspace)
 {
     BIO* const bio = BIO_new(Bio::method());
+    if (bio == nullptr) {
+        throw std::bad_alloc();
+    }
     BIO_set_data(bio, this);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
@@ -113,6 +123,7 @@ Connection::~Connection()
 void Connection::begin(std::size_t receive_max)
 {
     ERR_clear_error();
+    workspace_.sealed.clear();  // of whoever was short of memory
     receive_max_ = std::clamp(receive_max, Workspace::kReceivedMin, Workspace::kReceivedBytes);
     input_ = unread_;
 }
@@ -292,9 +303,10 @@ Io Connection::flush()
     return io;
 }
 
-void Connection::close()
-{
+void Connection::close() noexcept
+try {
     if (lean_) {
+        workspace_.sealed.clear();
         if (ended_.status != Io::Status::failed) {
             lean_->close(workspace_.sealed);
             send_answers();
@@ -306,6 +318,7 @@ void Connection::close()
         SSL_shutdown(ssl_.get());
         end();
     }
+} catch (const std::bad_alloc&) {  // the peer takes it for an end that nobody has announced
 }
 
 // What `result` of a call means; `error_` is set if the peer is to blame.

@@ -69,7 +69,7 @@ public:
     Io flush();
     bool flushed() const { return unsent_.empty() || is_held_; }
     // Seals the last words, "close_notify" (RFC 8446 section 6.1).
-    void close();
+    void close() noexcept;
 
     // Where lean::watch was told so: lets go of OpenSSL's objects, most of a connection's memory,
     // and goes on with its keys alone; as soon as OpenSSL holds nothing of what was received. To be

@@ -40,6 +40,7 @@ void Connection::become_lean()
 // Returns what it has got from one receive: whoever wants more comes again.
 Io Connection::read_lean(std::span<char> space)
 {
+    workspace_.sealed.clear();  // of whoever was short of memory
     input_ = unread_;
     is_drained_ = false;
     Io io = lean_->read(input_, space, workspace_.sealed);

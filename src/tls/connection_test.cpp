@@ -57,6 +57,19 @@ TEST_F(ConnectionTest, BothSidesReadWhatTheOtherWrote)
     EXPECT_EQ(pair->server.cipher(), "TLS_AES_256_GCM_SHA384");
 }
 
+// All connections of a loop borrow the same memory: what is in there of one that had no memory
+// left, and was ended by an exception, is nobody else's.
+TEST_F(ConnectionTest, WhatAnotherLeftBehindIsNotSent)
+{
+    auto pair = connected();
+    pair->workspace.sealed = "sealed for somebody else";
+    pair->server.write("* OK");
+    EXPECT_EQ(Pair::read(pair->client), "* OK");
+    pair->workspace.sealed = "sealed for somebody else";
+    EXPECT_EQ(Pair::read(pair->server), "");
+    EXPECT_TRUE(pair->client_wire.arrived.empty());
+}
+
 TEST_F(ConnectionTest, OneReceiveTakesAllRecordsAndOneSendBringsThem)
 {
     auto pair = connected();

@@ -183,7 +183,12 @@ int give_parameters(void* derivation, const OSSL_PARAM* parameters)
     if (copy == nullptr) {
         return 0;
     }
-    static_cast<Derivation*>(derivation)->given.push_back(copy);
+    try {
+        static_cast<Derivation*>(derivation)->given.push_back(copy);
+    } catch (const std::bad_alloc&) {  // OpenSSL is not to see it
+        OSSL_PARAM_free(copy);
+        return 0;
+    }
     return 1;
 }
 

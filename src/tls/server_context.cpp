@@ -97,12 +97,15 @@ int keep_session(SSL* ssl, SSL_SESSION* session)
     }
     const int size = i2d_SSL_SESSION(session, nullptr);
     if (size > 0) {
-        std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
-        unsigned char* end = bytes.data();
-        i2d_SSL_SESSION(session, &end);
-        zone->put(id_of(session), bytes,
-                  SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session));
-        OPENSSL_cleanse(bytes.data(), bytes.size());
+        const auto memory = static_cast<std::size_t>(size);
+        // Plain malloc: without memory the session is not kept, and OpenSSL sees no exception.
+        auto* const bytes = static_cast<unsigned char*>(OPENSSL_malloc(memory));
+        unsigned char* end = bytes;
+        if (bytes != nullptr && i2d_SSL_SESSION(session, &end) == size) {
+            zone->put(id_of(session), {bytes, memory},
+                      SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session));
+        }
+        OPENSSL_clear_free(bytes, memory);
     }
     return 0;  // the session stays OpenSSL's
 }

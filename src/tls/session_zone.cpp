@@ -163,7 +163,11 @@ std::optional<std::string> SessionZone::find(std::string_view id, std::int64_t n
         zone.forget(*entry);
         return std::nullopt;
     }
-    return std::string(reinterpret_cast<const char*>(record + 1), record->session_bytes);
+    try {
+        return std::string(reinterpret_cast<const char*>(record + 1), record->session_bytes);
+    } catch (const std::bad_alloc&) {  // OpenSSL is not to see it; the client begins anew
+        return std::nullopt;
+    }
 }
 
 void SessionZone::remove(std::string_view id)

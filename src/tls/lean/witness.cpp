@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 
 namespace postern::tls::lean {
 
@@ -114,8 +115,8 @@ void WatchedHandshake::on_secret(bool is_clients, Octets secret)
     }
     Witness* witness = witness_of(&ssl_);
     if (witness == nullptr) {
-        auto made = std::make_unique<Witness>();
-        if (SSL_set_ex_data(&ssl_, witness_index(), made.get()) != 1) {
+        std::unique_ptr<Witness> made(new (std::nothrow) Witness);  // OpenSSL sees no exception
+        if (!made || SSL_set_ex_data(&ssl_, witness_index(), made.get()) != 1) {
             return;
         }
         witness = made.release();

@@ -121,7 +121,7 @@ bool Listener::accept_one()
     } catch (const std::bad_alloc&) {
         logger_.write_parts(LogLevel::crit,
                             {log::kOutOfMemory, " while accepting new connection on ", name_});
-        pause();
+        pause(kPauseWithoutDescriptors);
         return false;
     }
     return true;

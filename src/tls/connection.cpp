@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "tls/hkdf.h"
 #include "tls/lean/channel.h"
 #include "tls/lean/witness.h"
 #include "tls/workspace.h"
@@ -130,6 +131,7 @@ void Connection::begin(std::size_t receive_max)
 
 void Connection::end()
 {
+    forget_keys();
     keep_input();
     send_answers();
 }

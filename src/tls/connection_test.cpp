@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "tls/hkdf.h"
 #include "tls/testing.h"
 
 namespace postern::tls {
@@ -55,6 +56,15 @@ TEST_F(ConnectionTest, BothSidesReadWhatTheOtherWrote)
     EXPECT_EQ(Pair::read(pair->client), "a OK");
     EXPECT_EQ(pair->server.protocol(), "TLSv1.3");
     EXPECT_EQ(pair->server.cipher(), "TLS_AES_256_GCM_SHA384");
+}
+
+TEST_F(ConnectionTest, NoKeyIsRememberedBetweenCalls)
+{
+    auto pair = connected();
+    EXPECT_FALSE(remembers_keys());
+    pair->server.write("* OK");
+    EXPECT_EQ(Pair::read(pair->client), "* OK");  // and its tickets
+    EXPECT_FALSE(remembers_keys());
 }
 
 // All connections of a loop borrow the same memory: what is in there of one that had no memory

@@ -1,28 +1,19 @@
+// OpenSSL's plain structures of a hash are half as dear as its EVP contexts for some 100 bytes, and
+// can be copied: what a key has made of them is worked out once for all that is derived from it.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "tls/hkdf.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
 
 namespace postern::tls {
 
 namespace {
-
-struct FreeContext {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-
-// A context costs more than the hash of a few bytes: each thread keeps one a hash function.
-EVP_MD_CTX* context_of(const EVP_MD* hash)
-{
-    using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
-    thread_local const std::array<Context, 2> kept{Context(EVP_MD_CTX_new()),
-                                                   Context(EVP_MD_CTX_new())};
-    return kept[hash == hash_of_suite("SHA256") ? 0 : 1].get();
-}
 
 // A secret on the stack, wiped when it goes.
 template <std::size_t kBytes>
@@ -33,17 +24,137 @@ struct Wiped : std::array<unsigned char, kBytes> {
     ~Wiped() { OPENSSL_cleanse(this->data(), kBytes); }
 };
 
-constexpr std::size_t kBlockMax = 128;  // SHA-384's
+struct Sha256 {
+    static constexpr std::size_t kBlock = SHA256_CBLOCK;
+    static constexpr std::size_t kBytes = SHA256_DIGEST_LENGTH;
+    SHA256_CTX state;
 
-bool digest(EVP_MD_CTX* context, const EVP_MD* hash, Octets pad,
-            std::initializer_list<Octets> parts, unsigned char* out)
+    void begin() { SHA256_Init(&state); }
+    void add(Octets octets) { SHA256_Update(&state, octets.data(), octets.size()); }
+    void end(unsigned char* out) { SHA256_Final(out, &state); }
+};
+
+struct Sha384 {
+    static constexpr std::size_t kBlock = SHA512_CBLOCK;
+    static constexpr std::size_t kBytes = SHA384_DIGEST_LENGTH;
+    SHA512_CTX state;
+
+    void begin() { SHA384_Init(&state); }
+    void add(Octets octets) { SHA384_Update(&state, octets.data(), octets.size()); }
+    void end(unsigned char* out) { SHA384_Final(out, &state); }
+};
+
+// HMAC with a key that is there.
+template <typename Hash>
+class Keyed
 {
-    bool good = EVP_DigestInit_ex2(context, hash, nullptr) == 1 &&
-                EVP_DigestUpdate(context, pad.data(), pad.size()) == 1;
-    for (const Octets part : parts) {
-        good = good && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+public:
+    bool is_for(Octets key) const
+    {
+        return size_ == key.size() && CRYPTO_memcmp(key_.data(), key.data(), size_) == 0;
     }
-    return good && EVP_DigestFinal_ex(context, out, nullptr) == 1;
+
+    // At most a block of them.
+    void set(Octets key)
+    {
+        size_ = key.size();
+        std::copy(key.begin(), key.end(), key_.begin());
+        Wiped<Hash::kBlock> pad;
+        pad.fill(0x36);
+        begin(inner_, pad);
+        pad.fill(0x5c);
+        begin(outer_, pad);
+    }
+
+    void digest(std::initializer_list<Octets> parts, unsigned char* out) const
+    {
+        Hash hash = inner_;
+        for (const Octets part : parts) {
+            hash.add(part);
+        }
+        hash.end(out);
+        hash = outer_;
+        hash.add({out, Hash::kBytes});
+        hash.end(out);
+        OPENSSL_cleanse(&hash, sizeof hash);
+    }
+
+private:
+    void begin(Hash& hash, std::array<unsigned char, Hash::kBlock>& pad) const
+    {
+        for (std::size_t i = 0; i < size_; ++i) {
+            pad[i] ^= key_[i];
+        }
+        hash.begin();
+        hash.add(pad);
+    }
+
+    std::size_t size_ = ~std::size_t{0};  // none
+    std::array<unsigned char, Hash::kBlock> key_{};
+    Hash inner_{}, outer_{};
+};
+
+// The last two keys of this thread. Those of a handshake come in families: a secret, what is
+// derived from it, and from that.
+template <typename Hash>
+class RecentKeys
+{
+public:
+    const Keyed<Hash>& of(Octets key)
+    {
+        for (std::size_t i = 0; i < keys_.size(); ++i) {
+            if (keys_[i].is_for(key)) {
+                last_ = i;
+                return keys_[i];
+            }
+        }
+        last_ = 1 - last_;
+        keys_[last_].set(key);
+        is_empty_ = false;
+        return keys_[last_];
+    }
+
+    bool is_empty() const { return is_empty_; }
+
+    void forget()
+    {
+        if (!is_empty_) {
+            OPENSSL_cleanse(keys_.data(), sizeof keys_);
+            keys_ = {};
+            is_empty_ = true;
+        }
+    }
+
+private:
+    std::array<Keyed<Hash>, 2> keys_;
+    std::size_t last_ = 0;
+    bool is_empty_ = true;
+};
+
+template <typename Hash>
+RecentKeys<Hash>& recent_keys()
+{
+    thread_local constinit RecentKeys<Hash> keys;
+    return keys;
+}
+
+template <typename Hash>
+void hmac_with(Octets key, std::initializer_list<Octets> parts, unsigned char* out)
+{
+    Wiped<Hash::kBytes> short_key;
+    if (key.size() > Hash::kBlock) {
+        Hash hash;
+        hash.begin();
+        hash.add(key);
+        hash.end(short_key.data());
+        key = short_key;
+    }
+    recent_keys<Hash>().of(key).digest(parts, out);
+}
+
+bool is_sha256(const EVP_MD* hash)
+{
+    return hash == hash_of_suite("SHA256");
 }
 
 }  // namespace
@@ -64,38 +175,30 @@ std::size_t hash_bytes(const evp_md_st* hash)
     return static_cast<std::size_t>(EVP_MD_get_size(hash));
 }
 
-bool hmac(const evp_md_st* hash, Octets key, std::initializer_list<Octets> parts,
+void hmac(const evp_md_st* hash, Octets key, std::initializer_list<Octets> parts,
           unsigned char* out)
 {
-    const std::size_t block = static_cast<std::size_t>(EVP_MD_get_block_size(hash));
-    EVP_MD_CTX* const context = context_of(hash);
-    if (context == nullptr || block > kBlockMax) {
-        return false;
+    if (is_sha256(hash)) {
+        hmac_with<Sha256>(key, parts, out);
+    } else {
+        hmac_with<Sha384>(key, parts, out);
     }
-    Wiped<EVP_MAX_MD_SIZE> inner;
-    if (key.size() > block) {
-        if (!digest(context, hash, {}, {key}, inner.data())) {
-            return false;
-        }
-        key = {inner.data(), hash_bytes(hash)};
-    }
-    Wiped<kBlockMax> inner_pad;
-    Wiped<kBlockMax> outer_pad;
-    for (std::size_t i = 0; i < block; ++i) {
-        const unsigned char octet = i < key.size() ? key[i] : 0;
-        inner_pad[i] = octet ^ 0x36;
-        outer_pad[i] = octet ^ 0x5c;
-    }
-    const bool done =
-        digest(context, hash, {inner_pad.data(), block}, parts, inner.data()) &&
-        digest(context, hash, {outer_pad.data(), block}, {{inner.data(), hash_bytes(hash)}}, out);
-    // A context that has ended holds the hash, which is a key: a new beginning wipes it.
-    return EVP_DigestInit_ex2(context, hash, nullptr) == 1 && done;
 }
 
-bool hkdf_extract(const evp_md_st* hash, Octets salt, Octets secret, unsigned char* out)
+bool remembers_keys()
 {
-    return hmac(hash, salt, {secret}, out);
+    return !recent_keys<Sha256>().is_empty() || !recent_keys<Sha384>().is_empty();
+}
+
+void forget_keys()
+{
+    recent_keys<Sha256>().forget();
+    recent_keys<Sha384>().forget();
+}
+
+void hkdf_extract(const evp_md_st* hash, Octets salt, Octets secret, unsigned char* out)
+{
+    hmac(hash, salt, {secret}, out);
 }
 
 bool hkdf_expand_label(const evp_md_st* hash, Octets secret, Octets prefix, Octets label,
@@ -113,11 +216,9 @@ bool hkdf_expand_label(const evp_md_st* hash, Octets secret, Octets prefix, Octe
     Wiped<EVP_MAX_MD_SIZE> block;
     Octets previous;
     for (unsigned char number = 1; !out.empty(); ++number) {
-        if (!hmac(hash, secret,
-                  {previous, head, prefix, label, {&context_bytes, 1}, context, {&number, 1}},
-                  block.data())) {
-            return false;
-        }
+        hmac(hash, secret,
+             {previous, head, prefix, label, {&context_bytes, 1}, context, {&number, 1}},
+             block.data());
         previous = {block.data(), size};
         const std::size_t taken = std::min(size, out.size());
         std::copy_n(block.data(), taken, out.data());

@@ -9,6 +9,7 @@
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <new>
@@ -91,22 +92,62 @@ bool read_inputs(const OSSL_PARAM* parameters, Inputs& inputs)
     return good;
 }
 
+// What each schedule begins with where there is no pre-shared key: the same for everybody.
+struct Beginning {
+    explicit Beginning(const EVP_MD* hash) : size(hash_bytes(hash))
+    {
+        constexpr std::array<unsigned char, EVP_MAX_MD_SIZE> kZeros{};
+        EVP_Digest(nullptr, 0, nothing.data(), nullptr, hash, nullptr);
+        hkdf_extract(hash, {}, {kZeros.data(), size}, early_secret.data());
+        hkdf_expand_label(hash, {early_secret.data(), size}, octets("tls13 "), octets("derived"),
+                          {nothing.data(), size}, {derived.data(), size});
+    }
+    static Octets octets(std::string_view text)
+    {
+        return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
+    }
+    static const Beginning& of(const EVP_MD* hash)
+    {
+        static const Beginning sha256(hash_of_suite("SHA256"));
+        static const Beginning sha384(hash_of_suite("SHA384"));
+        return hash == hash_of_suite("SHA256") ? sha256 : sha384;
+    }
+
+    std::size_t size;
+    std::array<unsigned char, EVP_MAX_MD_SIZE> nothing{};  // Transcript-Hash("")
+    std::array<unsigned char, EVP_MAX_MD_SIZE> early_secret{};
+    std::array<unsigned char, EVP_MAX_MD_SIZE> derived{};  // from it, the salt of what comes next
+};
+
 // The next secret of the schedule: Derive-Secret of the last one, "salt", is the salt with which
 // the new "key" is extracted. Zeros stand for what there is none of.
 bool next_secret(const Inputs& inputs, unsigned char* out)
 {
     constexpr std::array<unsigned char, EVP_MAX_MD_SIZE> kZeros{};
-    const std::size_t size = hash_bytes(inputs.hash);
+    const Beginning& beginning = Beginning::of(inputs.hash);
+    const std::size_t size = beginning.size;
     const Octets key = inputs.key.value_or(Octets(kZeros.data(), size));
     if (!inputs.salt) {
-        return hkdf_extract(inputs.hash, {}, key, out);
+        if (!inputs.key) {
+            std::copy_n(beginning.early_secret.data(), size, out);
+        } else {
+            hkdf_extract(inputs.hash, {}, key, out);
+        }
+        return true;
     }
-    std::array<unsigned char, EVP_MAX_MD_SIZE> nothing;  // Transcript-Hash("")
+    const auto is = [](Octets octets, Octets known) { return std::ranges::equal(octets, known); };
+    if (is(*inputs.salt, {beginning.early_secret.data(), size}) &&
+        is(inputs.prefix, Beginning::octets("tls13 ")) &&
+        is(inputs.label, Beginning::octets("derived"))) {
+        hkdf_extract(inputs.hash, {beginning.derived.data(), size}, key, out);
+        return true;
+    }
     std::array<unsigned char, EVP_MAX_MD_SIZE> salt;
-    const bool done = EVP_Digest(nullptr, 0, nothing.data(), nullptr, inputs.hash, nullptr) == 1 &&
-                      hkdf_expand_label(inputs.hash, *inputs.salt, inputs.prefix, inputs.label,
-                                        {nothing.data(), size}, {salt.data(), size}) &&
-                      hkdf_extract(inputs.hash, {salt.data(), size}, key, out);
+    const bool done = hkdf_expand_label(inputs.hash, *inputs.salt, inputs.prefix, inputs.label,
+                                        {beginning.nothing.data(), size}, {salt.data(), size});
+    if (done) {
+        hkdf_extract(inputs.hash, {salt.data(), size}, key, out);
+    }
     OPENSSL_cleanse(salt.data(), salt.size());
     return done;
 }

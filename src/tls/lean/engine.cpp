@@ -60,9 +60,8 @@ void Engine::expand_label(Suite suite, Bytes secret, std::string_view label,
 {
     const bool done = hkdf_expand_label(hash_of_suite(facts_of(suite).digest), secret,
                                         octets("tls13 "), octets(label), {}, out);
-    if (!done) {
-        throw std::bad_alloc();  // nothing else may fail there
-    }
+    forget_keys();
+    POSTERN_ASSERT(done);
 }
 
 Engine::Aead* Engine::aead(Suite suite, Direction direction)

@@ -5,7 +5,7 @@ BUILD := build/release
 CMAKE_ARGUMENTS :=
 -include Makefile.local# written by ./configure
 
-.PHONY: all run test test-asan test-tsan fuzz bench lint format install deb clean help
+.PHONY: all run test test-asan test-tsan fuzz bench soak lint format install deb clean help
 
 all: ## build build/release/postern
 	@scripts/install-dependencies --build
@@ -39,6 +39,12 @@ bench: ## measure Postern beside NGINX, HAProxy, Dovecot and Perdition: some 16 
 	@cmake --preset release $(CMAKE_ARGUMENTS) > /dev/null
 	@cmake --build $(BUILD) --target postern postern_bench -j $(JOBS)
 	@exec bench/run $(if $(QUICK),--quick)
+
+soak: ## Postern under load with abusive clients, reloads, upgrades and dying servers: MINUTES=30
+	@scripts/install-dependencies --bench
+	@cmake --preset release $(CMAKE_ARGUMENTS) > /dev/null
+	@cmake --build $(BUILD) --target postern postern_bench -j $(JOBS)
+	@exec bench/soak $(MINUTES)
 
 lint: ## the rules that a program can check
 	@scripts/install-dependencies --test

@@ -72,10 +72,16 @@ private:
     {
         while (outgoing_.empty()) {
             if (sink_left_ > 0) {
-                if (const ssize_t result = receive(nullptr, sink_left_, MSG_TRUNC); result <= 0) {
+                const ssize_t result = answer_.mark
+                                           ? receive(shared_.input.data(),
+                                                     std::min(sink_left_, shared_.input.size()), 0)
+                                           : receive(nullptr, sink_left_, MSG_TRUNC);
+                if (result <= 0) {
                     return result < 0 && errno == EAGAIN;
-                } else if (sink_left_ -= static_cast<std::uint64_t>(result); sink_left_ == 0) {
-                    outgoing_.assign(closing_);
+                }
+                swallow({shared_.input.data(), static_cast<std::size_t>(result)});
+                if (sink_left_ == 0) {
+                    outgoing_.assign(is_wrong_ ? answer_.refusal : answer_.closing);
                     if (!flush()) {
                         return false;
                     }
@@ -103,6 +109,15 @@ private:
         return true;
     }
 
+    // What was sent for the sink.
+    void swallow(std::string_view bytes)
+    {
+        const std::uint64_t position = answer_.sink_bytes - sink_left_;
+        is_wrong_ = is_wrong_ ||
+                    (answer_.mark && find_wrong_mark(*answer_.mark, position, bytes).has_value());
+        sink_left_ -= bytes.size();
+    }
+
     ssize_t receive(char* into, std::uint64_t most, int flags)
     {
         constexpr std::uint64_t kMost = 1 << 30;
@@ -118,12 +133,12 @@ private:
         }
         std::string& out = shared_.output;
         out.clear();
-        Mailbox::Answer answer;
-        has_more_ = false;
+        answer_ = {};
+        is_wrong_ = has_more_ = false;
         while (!input.empty()) {
             if (const std::uint64_t literal = mailbox_.literal_left()) {
                 const std::size_t here = std::min<std::uint64_t>(literal, input.size());
-                mailbox_.on_literal(here);
+                mailbox_.on_literal(input.substr(0, here));
                 input.remove_prefix(here);
                 continue;
             }
@@ -131,25 +146,22 @@ private:
             if (!line) {
                 break;
             }
-            answer = mailbox_.on_line(line->text, out);
+            answer_ = mailbox_.on_line(line->text, out);
             input.remove_prefix(line->consumed);
-            if (answer.ends || !answer.closing.empty()) {
+            if (answer_.ends || !answer_.closing.empty()) {
                 has_more_ = true;
                 break;
             }
         }
-        const std::string_view::size_type swallowed =
-            std::min<std::uint64_t>(answer.sink_bytes, input.size());
-        input.remove_prefix(swallowed);
+        sink_left_ = answer_.sink_bytes;
+        const std::size_t here = std::min<std::uint64_t>(sink_left_, input.size());
+        swallow(input.substr(0, here));
+        input.remove_prefix(here);
         partial_ = std::string(input);
         has_more_ = has_more_ && !partial_.empty();
-        ends_ = answer.ends;
-        sink_left_ = answer.sink_bytes - swallowed;
-        const bool sinks = sink_left_ > 0;
-        if (sinks) {
-            closing_ = std::move(answer.closing);
-        }
-        outgoing_.assign(out, answer.filler_bytes, sinks ? std::string_view() : answer.closing);
+        ends_ = answer_.ends;
+        const std::string_view closing = is_wrong_ ? answer_.refusal : answer_.closing;
+        outgoing_.assign(out, answer_.filler_bytes, sink_left_ > 0 ? "" : closing, answer_.mark);
         return flush() && partial_.size() <= kLineMax;
     }
 
@@ -158,8 +170,9 @@ private:
     Mailbox mailbox_;
     Outgoing outgoing_;
     std::string partial_;
-    std::string closing_;  // said when the sink is full
+    Mailbox::Answer answer_;  // to what was asked last
     std::uint64_t sink_left_ = 0;
+    bool is_wrong_ = false;  // of what was sent
     bool has_more_ = false;  // than what has been answered in `partial_`
     bool watches_output_ = false;
     bool ends_ = false;

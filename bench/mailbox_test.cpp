@@ -21,9 +21,9 @@ TEST(BenchMailbox, LetsProxiesInWithLiterals)
     EXPECT_TRUE(mailbox.greeting().starts_with("* OK [CAPABILITY IMAP4rev1 "));
     EXPECT_EQ(say(mailbox, "a1 LOGIN {4}"), "+ go on\r\n");
     EXPECT_EQ(mailbox.literal_left(), 4u);
-    mailbox.on_literal(4);
+    mailbox.on_literal("user");
     EXPECT_EQ(say(mailbox, " {6}"), "+ go on\r\n");
-    mailbox.on_literal(6);
+    mailbox.on_literal("secret");
     EXPECT_FALSE(mailbox.logged_in());
     EXPECT_EQ(say(mailbox, ""), "a1 OK done\r\n");
     EXPECT_TRUE(mailbox.logged_in());
@@ -51,7 +51,7 @@ TEST(BenchMailbox, DoesNotAnswerALiteralThatDoesNotWait)
     Mailbox mailbox(Protocol::imap);
     EXPECT_EQ(say(mailbox, "a LOGIN {4+}"), "");
     EXPECT_EQ(mailbox.literal_left(), 4u);
-    mailbox.on_literal(4);
+    mailbox.on_literal("user");
     EXPECT_EQ(say(mailbox, " pass"), "a OK done\r\n");
     EXPECT_TRUE(mailbox.logged_in());
 }
@@ -117,6 +117,56 @@ TEST(BenchMailbox, MovesDataForThoseWhoAreIn)
         EXPECT_EQ(up.closing, closing);
         EXPECT_EQ(out, "");
     }
+}
+
+// Whoever asks hears the name that has logged in, in whatever form a proxy gives it.
+TEST(BenchMailbox, SaysWhoIsThere)
+{
+    const std::string plain = "AHVzZXIAc2VjcmV0";  // NUL user NUL secret
+    const std::vector<std::pair<Protocol, std::vector<std::string>>> logins{
+        {Protocol::imap, {"a LOGIN user secret"}},
+        {Protocol::imap, {"a AUTHENTICATE PLAIN " + plain}},
+        {Protocol::imap, {"a AUTHENTICATE PLAIN", plain}},
+        {Protocol::pop3, {"USER user", "PASS secret"}},
+        {Protocol::pop3, {"AUTH PLAIN " + plain}},
+        {Protocol::pop3, {"AUTH PLAIN", plain}},
+        {Protocol::smtp, {"AUTH PLAIN " + plain}},
+        {Protocol::smtp, {"AUTH PLAIN", plain}},
+        {Protocol::smtp, {"XCLIENT ADDR=127.0.0.1 LOGIN=user NAME=x"}}};
+    for (const auto& [protocol, lines] : logins) {
+        Mailbox mailbox(protocol);
+        for (const std::string& line : lines) {
+            say(mailbox, line);
+        }
+        EXPECT_TRUE(mailbox.logged_in()) << lines.front();
+        const bool is_imap = protocol == Protocol::imap;
+        const std::string answer = say(mailbox, is_imap ? "w WHO" : "WHO");
+        EXPECT_TRUE(answer.ends_with(" user is here\r\n")) << lines.front() << answer;
+    }
+    for (const bool in_one_piece : {true, false}) {
+        Mailbox mailbox(Protocol::imap);
+        say(mailbox, in_one_piece ? "a LOGIN {4+}" : "a LOGIN {4}");
+        mailbox.on_literal("user");
+        say(mailbox, in_one_piece ? " {6+}" : " {6}");
+        mailbox.on_literal("secret");
+        say(mailbox, "");
+        EXPECT_EQ(say(mailbox, "w WHO"), "w OK user is here\r\n");
+    }
+}
+
+TEST(BenchMailbox, MarksWhatItIsAskedTo)
+{
+    Mailbox mailbox(Protocol::pop3);
+    say(mailbox, "PASS p");
+    std::string out;
+    const auto down = mailbox.on_line("BULK 1000 77", out);
+    EXPECT_EQ(down.filler_bytes, 1000u);
+    EXPECT_EQ(down.mark, 77u);
+    const auto up = mailbox.on_line("SINK 1000 77", out);
+    EXPECT_EQ(up.mark, 77u);
+    EXPECT_EQ(up.refusal, "-ERR not now\r\n");
+    EXPECT_EQ(say(mailbox, "SINK 1000 x"), "-ERR not now\r\n");
+    EXPECT_EQ(mailbox.on_line("BULK 1000", out).mark, std::nullopt);
 }
 
 TEST(BenchMailbox, SaysGoodbye)

@@ -11,6 +11,7 @@
 #include "bench/backend.h"
 #include "bench/load.h"
 #include "bench/options.h"
+#include "bench/soak.h"
 
 namespace {
 
@@ -20,6 +21,7 @@ struct Run {
     int operator()(const BackendOptions& options) const { run_backend(options); }
     int operator()(const AuthOptions& options) const { run_auth_service(options); }
     int operator()(const LoadOptions& options) const { return make_load(options)->run(); }
+    int operator()(const SoakOptions& options) const { return run_soak(options); }
 };
 
 }  // namespace

@@ -17,6 +17,8 @@ const std::string_view kUsage =
     "       postern_bench load WORK --protocol imap|pop3|smtp --port PORT\n"
     "                     [--tls none|implicit|starttls] [--resume] [--clients N] [--users N]\n"
     "                     [--seconds S | --count N] [--bytes N]\n"
+    "       postern_bench soak --protocol imap|pop3|smtp --port PORT\n"
+    "                     [--tls none|implicit|starttls] [--clients N] [--name TEXT]\n"
     "WORK: login, lone-login, round-trip, answers, bulk-down, bulk-up, idle, storm\n";
 
 namespace {
@@ -106,6 +108,13 @@ public:
         }
     }
 
+    void take_name(std::string_view name, std::string& into)
+    {
+        if (const auto text = take_text(name)) {
+            into.assign(*text);
+        }
+    }
+
     template <typename E, std::size_t N>
     void take_word(std::string_view name, E& into, const std::array<std::string_view, N>& words)
     {
@@ -159,15 +168,22 @@ void take_ports(Pairs& pairs, Ports& ports)
     }
 }
 
-Result parse_load(Pairs& pairs, Work work)
+// Where clients go.
+template <typename ClientOptions>
+void take_target(Pairs& pairs, ClientOptions& options)
 {
-    LoadOptions options{.work = work};
     if (!pairs.has("--protocol")) {
         pairs.complain("--protocol is missing");
     }
     pairs.take_word("--protocol", options.protocol, kProtocolNames);
     pairs.take_port("--port", options.port);
     pairs.take_word("--tls", options.tls, kTlsNames);
+}
+
+Result parse_load(Pairs& pairs, Work work)
+{
+    LoadOptions options{.work = work};
+    take_target(pairs, options);
     options.resume = pairs.take_flag("--resume");
     if (options.resume && options.tls == Tls::none) {
         pairs.complain("--resume is of no use without --tls");
@@ -230,6 +246,11 @@ Result parse_options(std::span<const std::string_view> arguments)
         auto& auth = options.emplace<AuthOptions>();
         pairs.take_port("--port", auth.port);
         take_ports(pairs, auth.mailbox_ports);
+    } else if (command == "soak") {
+        auto& soak = options.emplace<SoakOptions>();
+        take_target(pairs, soak);
+        pairs.take("--clients", soak.clients, 1, kClientsMax);
+        pairs.take_name("--name", soak.name);
     } else {
         return std::unexpected(fmt::format("unknown command \"{}\"", command));
     }

@@ -49,9 +49,18 @@ struct LoadOptions {
     std::optional<std::uint64_t> count;  // ends after so many units, whatever time that takes
     std::uint64_t bytes = 0;             // of one answer
     std::uint32_t users = 1;             // different names to log in with
+    std::string name = "user";           // what they begin with
 };
 
-using Options = std::variant<BackendOptions, AuthOptions, LoadOptions>;
+struct SoakOptions {
+    Protocol protocol = Protocol::imap;
+    std::uint16_t port = 0;
+    Tls tls = Tls::none;
+    std::uint32_t clients = 1;
+    std::string name = "user";
+};
+
+using Options = std::variant<BackendOptions, AuthOptions, LoadOptions, SoakOptions>;
 
 extern const std::string_view kUsage;
 

@@ -35,7 +35,7 @@ const std::string& filler()
 }
 
 // Such that the end of the filler is the end of a line.
-std::string_view filler_piece(std::uint64_t left)
+std::string_view plain_piece(std::uint64_t left)
 {
     const std::uint64_t begin = (kLineBytes - left % kLineBytes) % kLineBytes;
     return std::string_view(filler()).substr(begin, std::min(left, kFillerBytes));
@@ -43,8 +43,23 @@ std::string_view filler_piece(std::uint64_t left)
 
 }  // namespace
 
-void Outgoing::assign(std::string_view head, std::uint64_t filler_bytes, std::string_view tail)
+// There until the next piece is asked for, by whomever.
+std::string_view Outgoing::filler_piece(std::uint64_t left) const
 {
+    if (!mark_) {
+        return plain_piece(left);
+    }
+    static std::array<char, kFillerBytes> piece;
+    const std::span<char> taken(piece.data(), std::min(left, kFillerBytes));
+    write_marks(*mark_, filler_bytes_ - left, taken);
+    return {taken.data(), taken.size()};
+}
+
+void Outgoing::assign(std::string_view head, std::uint64_t filler_bytes, std::string_view tail,
+                      std::optional<Mark> mark)
+{
+    mark_ = mark;
+    filler_bytes_ = filler_bytes;
     head_.assign(head);
     tail_.assign(tail);
     head_sent_ = tail_sent_ = 0;
@@ -81,7 +96,7 @@ Outgoing::Status Outgoing::send(int descriptor)
         };
         add(std::string_view(head_).substr(head_sent_));
         std::uint64_t left = filler_left_;
-        while (left > 0 && count < kPieces) {
+        while (left > 0 && count < kPieces && (!mark_ || left == filler_left_)) {
             const std::string_view piece = filler_piece(left);
             add(piece);
             left -= piece.size();

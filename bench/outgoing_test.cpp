@@ -83,6 +83,33 @@ TEST(BenchOutgoing, WritesTheSameToASocketThatIsSlow)
     EXPECT_TRUE(seen == wanted);
 }
 
+TEST(BenchOutgoing, MarksWhatItSends)
+{
+    std::array<int, 2> ends{};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    const Descriptor writer(ends[0]);
+    const Descriptor reader(ends[1]);
+    constexpr std::uint64_t kBytes = 300'001;
+    std::string marks(kBytes, '\0');
+    write_marks(42, 0, marks);
+
+    Outgoing by_hand;
+    by_hand.assign("<", kBytes, ">", 42);
+    EXPECT_TRUE(all_of(by_hand, 7'777) == "<" + marks + ">");
+
+    Outgoing outgoing;
+    outgoing.assign("<", kBytes, ">", 42);
+    std::string seen;
+    while (!outgoing.empty()) {
+        ASSERT_NE(outgoing.send(writer.number()), Outgoing::Status::failed);
+        std::array<char, 50'000> piece;
+        for (ssize_t count; (count = read(reader.number(), piece.data(), piece.size())) > 0;) {
+            seen.append(piece.data(), static_cast<std::size_t>(count));
+        }
+    }
+    EXPECT_TRUE(seen == "<" + marks + ">");
+}
+
 TEST(BenchOutgoing, FailsIfNobodyIsThere)
 {
     std::array<int, 2> ends{};

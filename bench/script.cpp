@@ -47,9 +47,14 @@ Script smtp(Tls tls, const std::string& user)
 
 }  // namespace
 
+std::string login_name(const LoadOptions& options, std::uint32_t user)
+{
+    return options.users > 1 ? fmt::format("{}{}", options.name, user + 1) : options.name;
+}
+
 Script login_script(const LoadOptions& options, std::uint32_t user)
 {
-    const std::string name = options.users > 1 ? fmt::format("user{}", user + 1) : "user";
+    const std::string name = login_name(options, user);
     switch (options.protocol) {
     case Protocol::imap:
         return imap(options.tls, name);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/marks.h"
 #include "bench/options.h"
 
 namespace postern::bench {
@@ -18,9 +20,13 @@ struct Step {
     bool then_tls = false;          // the handshake follows
     std::uint64_t filler_up = 0;    // bytes sent behind the command
     std::uint64_t filler_down = 0;  // bytes that come before the answer
+    std::optional<Mark> mark = {};  // of those bytes
 };
 
 using Script = std::vector<Step>;
+
+// Of user number `user` of so many.
+std::string login_name(const LoadOptions& options, std::uint32_t user);
 
 // From the greeting to the OK of the login, of user number `user` of so many.
 Script login_script(const LoadOptions& options, std::uint32_t user);

@@ -193,7 +193,7 @@ Session::Outcome Session::begin_step(const Step& step)
 {
     step_ = &step;
     filler_left_ = step.filler_down;
-    outgoing_.assign(step.command, step.filler_up);
+    outgoing_.assign(step.command, step.filler_up, {}, step.mark);
     return outgoing_.empty() ? Outcome::done : flush();
 }
 
@@ -243,14 +243,20 @@ void Session::wait_for_output()
     }
 }
 
-// Without TLS filler is not even copied: the kernel throws it away.
+// Without TLS filler is not even copied, unless it is marked: the kernel throws it away.
 Session::Outcome Session::read_filler(bool& drained)
 {
     constexpr std::uint64_t kMost = 1 << 30;
-    const std::uint64_t wanted = std::min(filler_left_, ssl_ ? kInputBytes : kMost);
+    const bool is_read = ssl_ || step_->mark;
+    const std::uint64_t wanted = std::min(filler_left_, is_read ? kInputBytes : kMost);
     const Received received =
-        receive(ssl_ ? shared_.input.data() : nullptr, wanted, ssl_ ? 0 : MSG_TRUNC);
+        receive(is_read ? shared_.input.data() : nullptr, wanted, is_read ? 0 : MSG_TRUNC);
     if (received.outcome == Outcome::goes_on) {
+        const std::string_view bytes(shared_.input.data(), is_read ? received.bytes : 0);
+        const std::uint64_t position = step_->filler_down - filler_left_;
+        if (step_->mark && find_wrong_mark(*step_->mark, position, bytes)) {
+            return fail("got another stream than what was asked for: " + shown(bytes));
+        }
         filler_left_ -= received.bytes;
         drained = !ssl_ && received.bytes < wanted;
         shared_.owner.on_bytes(received.bytes);

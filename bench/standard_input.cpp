@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <system_error>
 
 namespace postern::bench {
@@ -28,18 +27,19 @@ void StandardInput::on_ready(std::uint32_t)
         char text[512];
         const ssize_t count = read(STDIN_FILENO, text, sizeof text);
         ended_ = count <= 0;
-        lines_ +=
-            static_cast<std::uint64_t>(std::count(text, text + std::max<ssize_t>(count, 0), '\n'));
+        text_.append(text, ended_ ? 0 : static_cast<std::size_t>(count));
     }
 }
 
-bool StandardInput::take_line()
+std::optional<std::string> StandardInput::take_line()
 {
-    if (lines_ == 0) {
-        return false;
+    const std::size_t end = text_.find('\n');
+    if (end == std::string::npos) {
+        return std::nullopt;
     }
-    --lines_;
-    return true;
+    std::string line = text_.substr(0, end);
+    text_.erase(0, end + 1);
+    return line;
 }
 
 }  // namespace postern::bench

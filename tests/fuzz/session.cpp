@@ -9,10 +9,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
-#include <tuple>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -71,9 +70,9 @@ public:
         : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
     {
         const SocketAddress address = SocketAddress::unix_path(path);
-        require(::bind(listener_, address.data(), address.size()) == 0 &&
-                    ::listen(listener_, 100) == 0,
-                "we can listen");
+        require(
+            ::bind(listener_, address.data(), address.size()) == 0 && ::listen(listener_, 100) == 0,
+            "we can listen");
     }
 
     void accept()
@@ -148,17 +147,18 @@ std::string World::make_folder()
 
 config::Settings World::read_settings() const
 {
-    std::ofstream(folder_ + "conf") << "error_log " << folder_ << "log debug;\n"
-                                    << "events { worker_connections 200; }\n"
-                                       "mail { auth_http http://unix:"
-                                    << folder_
-                                    << "service:/auth; auth_http_timeout 1s; timeout 1s;\n"
-                                       "resolver 127.0.0.1:9; resolver_timeout 100ms; server_name test;\n"
-                                       "auth_http_header X-Key \"a value\";\n"
-                                       "imap_auth plain login cram-md5 external;\n"
-                                       "pop3_auth plain apop cram-md5 external;\n"
-                                       "smtp_auth plain login cram-md5 external none;\n"
-                                       "proxy_pass_error_message on;\n";
+    std::ofstream(folder_ + "conf")
+        << "error_log " << folder_ << "log debug;\n"
+        << "events { worker_connections 200; }\n"
+           "mail { auth_http http://unix:"
+        << folder_
+        << "service:/auth; auth_http_timeout 1s; timeout 1s;\n"
+           "resolver 127.0.0.1:9; resolver_timeout 100ms; server_name test;\n"
+           "auth_http_header X-Key \"a value\";\n"
+           "imap_auth plain login cram-md5 external;\n"
+           "pop3_auth plain apop cram-md5 external;\n"
+           "smtp_auth plain login cram-md5 external none;\n"
+           "proxy_pass_error_message on;\n";
     std::ofstream out(folder_ + "conf", std::ios::app);
     for (const char* const protocol : {"imap", "pop3", "smtp"}) {
         out << "server { listen unix:" << folder_ << protocol << "; protocol " << protocol
@@ -209,8 +209,8 @@ void World::play(config::Protocol protocol, std::string_view input)
     // Which server: the input's first byte may choose another than the plain one.
     variant_ = input.starts_with('\xff') ? "_tls" : input.starts_with('\xfe') ? "_auth" : "";
     input_.remove_prefix(variant_.empty() ? 0 : 1);
-    const SocketAddress address = SocketAddress::unix_path(
-        concat({folder_, config::to_string(protocol), variant_}));
+    const auto address =
+        SocketAddress::unix_path(concat({folder_, config::to_string(protocol), variant_}));
     client_ = std::make_unique<End>(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     require(::connect(client_->descriptor, address.data(), address.size()) == 0, "we can come");
     turns_left_ = 4;
@@ -343,18 +343,18 @@ std::string World::good_reply() const
     const std::string line = heard.substr(line_begin == std::string::npos ? 0 : line_begin + 1);
     switch (protocol_) {
     case config::Protocol::imap:
-        return heard.empty()             ? "* OK ready\r\n"
+        return heard.empty()              ? "* OK ready\r\n"
                : heard.ends_with("}\r\n") ? "+ go on\r\n"
-                                         : heard.substr(0, heard.find(' ')) + " OK in\r\n";
+                                          : heard.substr(0, heard.find(' ')) + " OK in\r\n";
     case config::Protocol::pop3:
         return "+OK\r\n";
     case config::Protocol::smtp:
         return heard.empty() || line.starts_with("XCLIENT") ? "220 b\r\n"
-               : line.starts_with("EHLO")
-                   ? "250-b\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 XCLIENT ADDR NAME LOGIN HELO\r\n"
+               : line.starts_with("EHLO")     ? "250-b\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 "
+                                                "XCLIENT ADDR NAME LOGIN HELO\r\n"
                : line.starts_with("STARTTLS") ? "220 b\r\n"
                : line.starts_with("AUTH")     ? "235 in\r\n"
-                   : "250 ok\r\n";
+                                              : "250 ok\r\n";
     }
     std::unreachable();
 }
@@ -377,7 +377,8 @@ void World::check()
     for (const auto& end : service_.ends) {
         requests.push_back(end->heard);
     }
-    check_log(log, requests, said_ + said_by_others_);
+    // A password may be a word of the log by chance: our folder's name, or a time.
+    check_log(log, requests, concat({said_, said_by_others_, folder_, log.substr(0, 19)}));
 }
 
 }  // namespace

@@ -14,11 +14,12 @@ PROTOCOLS = ("imap", "pop3", "smtp")
 
 
 class BenchServers:
-    """A mailbox server that lets everybody in, and an authentication service that sends all to it: `service_port`."""
+    """A mailbox server that lets everybody in, and an authentication service that sends all to it: `service_port`.
+    `backends`: the ports of the mailbox server by protocol."""
 
     def __init__(self, folder):
         assert os.path.exists(BINARY), f"{BINARY} is not built: cmake --build build/release --target postern_bench"
-        backends = {protocol: free_port() for protocol in PROTOCOLS}
+        self.backends = backends = {protocol: free_port() for protocol in PROTOCOLS}
         ports = [text for protocol, port in backends.items() for text in (f"--{protocol}", str(port))]
         self.service_port = free_port()
         self._programs = [Program("backend", [BINARY, "backend", *ports], folder, backends.values())]

@@ -106,7 +106,7 @@ net::Task<std::optional<std::string>> send_in_turns(protocol::Upstream& upstream
 net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, const auth::Claim&,
                                                   const auth::Mailbox& mailbox)
 {
-    protocol::Upstream upstream(backend, settings(), log(), kInternalError);
+    protocol::Upstream upstream(backend, mailbox, settings(), log(), kInternalError);
     const auto commands = login(tag_, mailbox.login, mailbox.password.reveal());
     if (!commands) {
         co_return std::unexpected(

@@ -59,7 +59,7 @@ net::Task<std::optional<std::string>> start_tls(protocol::Upstream& upstream)
 net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, const auth::Claim&,
                                                   const auth::Mailbox& mailbox)
 {
-    protocol::Upstream upstream(backend, settings(), log(), kInternalError);
+    protocol::Upstream upstream(backend, mailbox, settings(), log(), kInternalError);
     const auto user = user_command(mailbox.login);
     const auto pass = pass_command(mailbox.password.reveal());
     if (!user || !pass) {

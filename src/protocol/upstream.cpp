@@ -1,14 +1,14 @@
 #include "protocol/upstream.h"
 
 #include "base/text.h"
+#include "protocol/foreign_words.h"
 
 namespace postern::protocol {
 
 net::Task<bool> Upstream::read_more()
 {
     if (talk().full()) {
-        log_.line(LogLevel::error, "upstream sent too long response line: \"{}\"",
-                  escape_for_log(unread()));
+        log_.line(LogLevel::error, "upstream sent too long response line: {}", shown(unread()));
         co_return false;
     }
     // NGINX: it is this only once something has come; before that it is what was done last.
@@ -50,9 +50,14 @@ std::string Upstream::unexpected_reply(std::size_t bytes)
     const std::string_view reply = unread().substr(0, bytes);
     // What is said in clear text where TLS is wanted may be anybody's: no client gets to read it.
     const bool pass = settings_.proxy_pass_error_message && !wants_starttls();
-    log_.line(pass ? LogLevel::info : LogLevel::error, "upstream sent invalid response: \"{}\"",
-              escape_for_log(trim(reply, "\r\n")));
+    log_.line(pass ? LogLevel::info : LogLevel::error, "upstream sent invalid response: {}",
+              shown(trim(reply, "\r\n")));
     return std::string(pass ? reply : internal_error_);
+}
+
+std::string Upstream::shown(std::string_view words) const
+{
+    return foreign_words(words, mailbox_.login, mailbox_.password);
 }
 
 std::string Upstream::failed(std::string_view why)

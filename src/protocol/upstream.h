@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/authenticator.h"
 #include "backend/connection.h"
 #include "config/settings.h"
 #include "log/session_log.h"
@@ -17,9 +18,14 @@ class Upstream
 {
 public:
     // `internal_error`: what a client is told about failures that are none of its business.
-    Upstream(backend::Connection& backend, const config::MailServer& settings, log::SessionLog& log,
+    Upstream(backend::Connection& backend, const auth::Mailbox& mailbox,
+             const config::MailServer& settings, log::SessionLog& log,
              std::string_view internal_error)
-        : backend_(backend), settings_(settings), log_(log), internal_error_(internal_error)
+        : backend_(backend),
+          mailbox_(mailbox),
+          settings_(settings),
+          log_(log),
+          internal_error_(internal_error)
     {
     }
 
@@ -49,7 +55,10 @@ public:
 private:
     net::Conversation& talk() const { return backend_.conversation(); }
 
+    std::string shown(std::string_view words) const;
+
     backend::Connection& backend_;
+    const auth::Mailbox& mailbox_;
     const config::MailServer& settings_;
     log::SessionLog& log_;
     std::string_view internal_error_;

@@ -144,7 +144,7 @@ net::Task<std::optional<Mailbox>> Login::talk()
             co_await client_.write(dialogue_->internal_error());
             co_return std::nullopt;
         }
-        const bool may_retry = co_await refuse(std::get<auth::Refusal>(verdict), guess);
+        const bool may_retry = co_await refuse(claim, std::get<auth::Refusal>(verdict), guess);
         if (!may_retry) {
             co_return std::nullopt;
         }

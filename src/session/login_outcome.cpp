@@ -1,5 +1,5 @@
 // What comes after a client has said who it is: a "no", or its mailbox.
-#include "base/text.h"
+#include "protocol/foreign_words.h"
 #include "protocol/wrong_login.h"
 #include "session/backend_target.h"
 #include "session/login_steps.h"
@@ -7,9 +7,11 @@
 namespace postern::session {
 
 // False: the client may not try again.
-net::Task<bool> Login::refuse(const auth::Refusal& refusal, const Guess& guess)
+net::Task<bool> Login::refuse(const auth::Claim& claim, const auth::Refusal& refusal,
+                              const Guess& guess)
 {
-    log_.line(LogLevel::info, "client login failed: \"{}\"", escape_for_log(refusal.text));
+    log_.line(LogLevel::info, "client login failed: {}",
+              protocol::foreign_words(refusal.text, claim.login, claim.password));
     const bool is_wrong = protocol::is_wrong_login(refusal.text, refusal.error_code);
     const auto delay = is_wrong ? guess.failed() : std::chrono::milliseconds(0);
     log_.set_login("");

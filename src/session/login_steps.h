@@ -41,7 +41,8 @@ private:
     net::Task<std::optional<std::string>> log_in(backend::Connection& backend,
                                                  const auth::Claim& claim,
                                                  const auth::Mailbox& mailbox, const Guess& guess);
-    net::Task<bool> refuse(const auth::Refusal& refusal, const Guess& guess);
+    net::Task<bool> refuse(const auth::Claim& claim, const auth::Refusal& refusal,
+                           const Guess& guess);
     net::Task<> end(const LoginEnd& why);
     void leave_with(std::string_view words);
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/base64.h"
 #include "base/line.h"
 #include "base/text.h"
+#include "sasl/plain.h"
 
 namespace postern::smtp {
 
@@ -195,17 +195,8 @@ std::optional<Secret> auth_plain_command(std::string_view user, std::string_view
     if (!fits_on_a_line(user) || !fits_on_a_line(password)) {
         return std::nullopt;
     }
-    std::string message;
-    message.reserve(user.size() + password.size() + 2);  // so that growing leaves no copy behind
-    message += '\0';
-    message += user;
-    message += '\0';
-    message += password;
-    std::string base64 = base64_encode(message);
-    Secret command = Secret::joined({"AUTH PLAIN ", base64, "\r\n"});
-    wipe(message.data(), message.size());
-    wipe(base64.data(), base64.size());
-    return command;
+    const Secret response = sasl::plain_response(user, password);
+    return Secret::joined({"AUTH PLAIN ", response.reveal(), "\r\n"});
 }
 
 std::optional<std::string> kept_command(std::string_view text)

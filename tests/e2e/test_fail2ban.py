@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from support.guessing import PROTOCOLS, RIGHT, Guessed
 from support.proxy import ROOT
+from support.scripted_service import refusal
 
 FILTER = os.path.join(ROOT, "packaging", "fail2ban", "filter.d", "postern.conf")
 JAIL = os.path.join(ROOT, "packaging", "fail2ban", "jail.d", "postern.conf")
@@ -63,6 +64,12 @@ def test_a_mailbox_server_that_says_no_is_found(guessed):
     scripts = {"imap": [b"* OK ready\r\n", b"+ go\r\n", b"+ go\r\n", b"{tag} NO wrong \", client: " + VICTIM.encode() + b"\r\n"]}
     front = guessed("limit_auth_failures address 50 delay=0;limit_auth_failures user off;", scripts=scripts)
     front.login("imap", "bob", RIGHT, "127.4.1.1")
+    assert found(front.proxy.error_log) == ["127.4.1.1"]
+
+
+def test_a_failure_whose_reason_is_not_shown_is_found(guessed):
+    front = guessed("limit_auth_failures off;", choose=lambda request, number: refusal("wrong-password is wrong"))
+    front.login("pop3", "bob", "wrong-password", "127.4.1.1")
     assert found(front.proxy.error_log) == ["127.4.1.1"]
 
 

@@ -502,6 +502,40 @@ def test_t26_secrets_are_in_no_log(front, request):
             assert form not in logs, f"{text!r} as {form!r} in a log"
 
 
+@pytest.mark.parametrize("whose", ["clients", "services"])
+@pytest.mark.parametrize("protocol,replies", [
+    ("imap", [b"* OK\r\n", b"+ go on\r\n", b"+ go on\r\n", b"{tag} NO who is %b?\r\n"]), ("pop3", [b"+OK\r\n", b"+OK\r\n", b"-ERR PASS %b?\r\n"]),
+    ("smtp", [b"220 x\r\n", b"250 x\r\n", b"535 AUTH PLAIN %b?\r\n"])])
+def test_t26_a_server_that_repeats_the_password(front, protocol, replies, whose, request):
+    if request.config.getoption("--proxy") == "nginx":
+        pytest.skip("NGINX logs all that servers say")
+    password = SECRET if whose == "clients" else "Backend-secret-77"
+    told = encoded(f"\0bob\0{password}") if protocol == "smtp" else password.encode()
+    front = front(lambda raw, number: ok(**({} if whose == "clients" else {"Auth_Pass": password})), level="debug", directives="proxy_smtp_auth on; xclient off;",
+                  scripts={protocol: [reply.replace(b"%b", told) for reply in replies]})
+    talk = front.client(protocol)
+    talk.socket.sendall(LOGIN[protocol])
+    while talk.read():
+        pass
+    talk.close()
+    wait_until(lambda: front.proxy.log_lines("upstream sent invalid response: .not shown, as it repeats the password."), front.proxy.log())
+    assert told.decode() not in front.proxy.log()
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3", "smtp"])
+def test_t26_a_service_that_repeats_the_password(front, protocol, request):
+    if request.config.getoption("--proxy") == "nginx":
+        pytest.skip("NGINX logs all that services say")
+    front = front(lambda raw, number: refusal(f"wrong password {SECRET}"), level="debug")
+    talk = front.client(protocol)
+    talk.socket.sendall(LOGIN[protocol])
+    while talk.read():
+        pass
+    talk.close()
+    wait_until(lambda: front.proxy.log_lines("client login failed: .not shown, as it repeats the password."), front.proxy.log())
+    assert SECRET not in front.proxy.log()
+
+
 INJECTIONS = [b"a LOGIN \"x\x07y\" pw", b"a LOGIN x\x1b[31mred pw", b"a LOGIN x\x85y pw", b'a LOGIN x",login:"root pw', b"a LOGIN {5+}\r\nx\r\ny pw", b"a LOGIN {5+}\r\nx\nyzz pw", b"a LOGIN x\xe2\x80\xa8y pw", b"a LOGIN x\xc2\x85y pw"]
 
 

@@ -27,6 +27,7 @@ GAP_SECONDS = 1.0      # how long what was killed is away
 RECOVERY_SECONDS = 12  # at most, until what comes then is served: a server that failed is tried again after 10 s
 STEP_SECONDS = 1.0     # between two looks at what the proxy uses
 ABUSE_PER_SECOND = 60
+JUDGES_MEMORY_SECONDS = 600
 
 
 class Side:
@@ -298,16 +299,17 @@ class Soak:
                         self.problems.append(f"the log: {line.strip()}")
 
     def _judge_memory(self):
-        """The last third of the second half, when nobody reloads, against its first third: at most 5 % more, or 256 KiB."""
-        rest = [sample for sample in self.usage.samples if sample[0] > self.seconds / 2 + min(90, self.seconds / 6)]
-        third = len(rest) // 3
+        """The last third, when nobody has reloaded for long: its second half against its first, at most 2 % more, or
+        256 KiB. Until then each page of the tables of addresses has been touched by some stranger, and the heap has its size."""
+        rest = [sample for sample in self.usage.samples if sample[0] > 2 / 3 * self.seconds]
+        half = len(rest) // 2
         self.memory = self.descriptors = None
-        if third < 5:
+        if self.seconds < JUDGES_MEMORY_SECONDS:
             return
         mean = lambda samples, column: sum(sample[column] for sample in samples) / len(samples)  # noqa: E731
-        self.memory = mean(rest[:third], 2), mean(rest[-third:], 2)
-        self.descriptors = mean(rest[:third], 3), mean(rest[-third:], 3)
-        if self.memory[1] > max(1.05 * self.memory[0], self.memory[0] + (256 << 10)):
+        self.memory = mean(rest[:half], 2), mean(rest[half:], 2)
+        self.descriptors = mean(rest[:half], 3), mean(rest[half:], 3)
+        if self.memory[1] > max(1.02 * self.memory[0], self.memory[0] + (256 << 10)):
             self.problems.append(f"memory grows: {self.memory[0]:.0f} to {self.memory[1]:.0f} bytes")
 
     def looks(self, mode):

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <string>
 #include <type_traits>
 
 namespace postern {
@@ -57,6 +60,27 @@ TEST(Secret, ComparesAll)
     EXPECT_FALSE(equal_in_constant_time("abc", "abd"));
     EXPECT_FALSE(equal_in_constant_time("abc", "ab"));
     EXPECT_FALSE(equal_in_constant_time("", "a"));
+}
+
+// All passwords, digests and hashes are compared by it. Who ends at the first difference is some
+// thousand times as fast here.
+TEST(Secret, ComparingTakesAsLongWhereverTheyDiffer)
+{
+    using Clock = std::chrono::steady_clock;
+    const std::string right(256 * 1024, 'x');
+    std::string wrong_at_first = right;
+    std::string wrong_at_last = right;
+    wrong_at_first.front() = wrong_at_last.back() = 'y';
+    const auto quickest = [&](const std::string& wrong) {
+        auto least = Clock::duration::max();
+        for (int i = 0; i < 30; ++i) {
+            const auto began = Clock::now();
+            EXPECT_FALSE(equal_in_constant_time(right, wrong));
+            least = std::min(least, Clock::now() - began);
+        }
+        return least;
+    };
+    EXPECT_GT(quickest(wrong_at_first) * 20, quickest(wrong_at_last));
 }
 
 }  // namespace

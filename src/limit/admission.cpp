@@ -60,18 +60,26 @@ Admission::Turn Admission::turn(const config::MailServer& settings, const Socket
                                 Clock::time_point now)
 {
     Turn turn{.wait = std::chrono::milliseconds::zero(), .limit = {}};
+    const auto hash_of = [&](const config::Rate& limit, const std::string& whose) {
+        return hash_(kConnections + key_of(limit, whose));
+    };
     const auto ask = [&](const config::Rate& limit, const std::string& whose,
                          std::string_view name) {
         if (limit.per_1000_seconds == 0 || !turn.wait) {
             return;
         }
-        const auto wait = rates_.take(hash_(kConnections + key_of(limit, whose)), limit, now);
+        const auto wait = rates_.take(hash_of(limit, whose), limit, now);
         if (!wait || *wait > *turn.wait) {
             turn = {wait, name};
         }
     };
-    ask(settings.limit_conn_rate.address, address_of(client), "limit_conn_rate address");
-    ask(settings.limit_conn_rate.network, network_of(client), "limit_conn_rate network");
+    const auto& [address, network] = settings.limit_conn_rate;
+    ask(address, address_of(client), "limit_conn_rate address");
+    const bool has_paid = address.per_1000_seconds > 0 && turn.wait;
+    ask(network, network_of(client), "limit_conn_rate network");
+    if (has_paid && !turn.wait) {  // for nothing: it is its neighbours who came too fast
+        rates_.give_back(hash_of(address, address_of(client)), address);
+    }
     return turn;
 }
 
@@ -87,22 +95,11 @@ Admission::Turn Admission::handshake_turn(const config::MailServer& settings, Cl
 std::expected<Admission::Entered, std::string_view> Admission::enter(
     const config::MailServer& settings, const SocketAddress& client)
 {
-    auto as_session = enter(settings.limit_conn, client, kSessions);
-    if (!as_session) {
-        return std::unexpected(as_session.error());
-    }
-    auto as_newcomer = enter(settings.limit_newcomers, client, kNewcomers);
-    if (!as_newcomer) {
-        return std::unexpected(as_newcomer.error());
-    }
-    return Entered{std::move(*as_newcomer), std::move(*as_session)};
-}
-
-std::expected<Admission::Places, std::string_view> Admission::enter(
-    const config::ConnLimits& limits, const SocketAddress& client, char kind)
-{
-    Places places;
-    const auto take = [&](unsigned most, const std::string& whose, LiveCounts::Place& place) {
+    const config::ConnLimits& session = settings.limit_conn;
+    const config::ConnLimits& newcomer = settings.limit_newcomers;
+    Entered entered;
+    const auto take = [&](unsigned most, char kind, const std::string& whose,
+                          LiveCounts::Place& place) {
         if (most == 0) {
             return true;
         }
@@ -112,17 +109,25 @@ std::expected<Admission::Places, std::string_view> Admission::enter(
         }
         return taken.has_value();
     };
-    const bool is_session = kind == kSessions;
-    if (!take(limits.address, address_of(client), places.address)) {
-        return std::unexpected(is_session ? "limit_conn address" : "limit_newcomers address");
+    if (!take(session.address, kSessions, address_of(client), entered.as_session.address)) {
+        return std::unexpected("limit_conn address");
     }
-    if (!take(limits.network, network_of(client), places.network)) {
-        return std::unexpected(is_session ? "limit_conn network" : "limit_newcomers network");
+    if (!take(session.network, kSessions, network_of(client), entered.as_session.network)) {
+        return std::unexpected("limit_conn network");
     }
-    if (!take(limits.total, "t", places.total)) {
-        return std::unexpected(is_session ? "limit_conn total" : "limit_newcomers total");
+    if (!take(newcomer.address, kNewcomers, address_of(client), entered.as_newcomer.address)) {
+        return std::unexpected("limit_newcomers address");
     }
-    return places;
+    if (!take(newcomer.network, kNewcomers, network_of(client), entered.as_newcomer.network)) {
+        return std::unexpected("limit_newcomers network");
+    }
+    if (!take(session.total, kSessions, "t", entered.as_session.total)) {
+        return std::unexpected(kSessionsOfAll);
+    }
+    if (!take(newcomer.total, kNewcomers, "t", entered.as_newcomer.total)) {
+        return std::unexpected(kNewcomersOfAll);
+    }
+    return entered;
 }
 
 }  // namespace postern::limit

@@ -45,14 +45,13 @@ public:
         Places as_newcomer;  // until the login
         Places as_session;   // to the end
     };
-    // Or what is full.
+    // Or what is full: of all together only if nothing else is in the client's way.
+    static constexpr std::string_view kSessionsOfAll = "limit_conn total";
+    static constexpr std::string_view kNewcomersOfAll = "limit_newcomers total";
     std::expected<Entered, std::string_view> enter(const config::MailServer& settings,
                                                    const SocketAddress& client);
 
 private:
-    std::expected<Places, std::string_view> enter(const config::ConnLimits& limits,
-                                                  const SocketAddress& client, char kind);
-
     SipHash hash_{SipHash::random_key()};
     LiveCounts counts_;
     Rates rates_;

@@ -104,6 +104,30 @@ TEST_F(AdmissionTest, RatesOfAddressesAndNetworks)
     EXPECT_EQ(turn("192.0.3.3").wait, 0ms);
 }
 
+TEST_F(AdmissionTest, AnAddressPaysNothingWhereItsNetworkIsTooFast)
+{
+    const auto now = Admission::Clock::now();
+    const auto turn = [&](std::string_view address) {
+        return admission_.turn(settings_, ip(address), now);
+    };
+    settings_.limit_conn_rate.address = {.per_1000_seconds = 200, .burst = 0};
+    settings_.limit_conn_rate.network = {.per_1000_seconds = 1, .burst = 0};
+    EXPECT_EQ(turn("192.0.2.1").wait, 0ms);
+    EXPECT_EQ(turn("192.0.2.2").limit, "limit_conn_rate network");
+    settings_.limit_conn_rate.network = {};
+    EXPECT_EQ(turn("192.0.2.2").wait, 0ms);
+    EXPECT_GT(turn("192.0.2.1").wait, 4s);  // who came in has paid
+}
+
+TEST_F(AdmissionTest, AllTogetherAreFullOnlyForThoseWhomNothingElseKeepsOut)
+{
+    settings_.limit_conn.total = 1;
+    settings_.limit_newcomers.address = 1;
+    EXPECT_EQ(enter("192.0.2.1"), "");
+    EXPECT_EQ(enter("192.0.2.1"), "limit_newcomers address");
+    EXPECT_EQ(enter("192.0.2.2"), "limit_conn total");
+}
+
 TEST_F(AdmissionTest, HandshakesOfAllTogether)
 {
     const auto now = Admission::Clock::now();

@@ -17,6 +17,12 @@ std::uint64_t tag_of(std::uint64_t hash)
     return std::max<std::uint64_t>(hash >> kTimeBits, 1) << kTimeBits;
 }
 
+std::uint64_t interval_of(const config::Rate& limit)
+{
+    return std::max<std::uint64_t>(std::uint64_t{Tick::period::den} * 1000 / limit.per_1000_seconds,
+                                   1);
+}
+
 }  // namespace
 
 std::optional<std::chrono::milliseconds> Rates::take(std::uint64_t hash, const config::Rate& limit,
@@ -25,8 +31,7 @@ std::optional<std::chrono::milliseconds> Rates::take(std::uint64_t hash, const c
     const std::uint64_t tag = tag_of(hash);
     const auto now_ticks =
         static_cast<std::uint64_t>(std::chrono::duration_cast<Tick>(now - begin_).count());
-    const std::uint64_t interval = std::max<std::uint64_t>(
-        std::uint64_t{Tick::period::den} * 1000 / limit.per_1000_seconds, 1);
+    const std::uint64_t interval = interval_of(limit);
     auto& words = buckets_[hash & (buckets_.size() - 1)].words;
     for (;;) {
         Word* place = nullptr;
@@ -55,6 +60,21 @@ std::optional<std::chrono::milliseconds> Rates::take(std::uint64_t hash, const c
         if (place->compare_exchange_weak(found, tag | next, std::memory_order_relaxed)) {
             return std::chrono::ceil<std::chrono::milliseconds>(
                 Tick(static_cast<std::int64_t>(wait)));
+        }
+    }
+}
+
+void Rates::give_back(std::uint64_t hash, const config::Rate& limit)
+{
+    const std::uint64_t tag = tag_of(hash);
+    for (Word& word : buckets_[hash & (buckets_.size() - 1)].words) {
+        std::uint64_t now = word.load(std::memory_order_relaxed);
+        while ((now & ~kTimeMask) == tag) {
+            const std::uint64_t next = now & kTimeMask;
+            const std::uint64_t earlier = next - std::min(next, interval_of(limit));
+            if (word.compare_exchange_weak(now, tag | earlier, std::memory_order_relaxed)) {
+                return;
+            }
         }
     }
 }

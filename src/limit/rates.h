@@ -32,6 +32,8 @@ public:
     // has to be a secret one (SipHash), of the kind and the limit.
     std::optional<std::chrono::milliseconds> take(std::uint64_t hash, const config::Rate& limit,
                                                   Clock::time_point now);
+    // One that was taken did not come after all.
+    void give_back(std::uint64_t hash, const config::Rate& limit);
 
 private:
     using Word = std::atomic<std::uint64_t>;

@@ -39,6 +39,19 @@ TEST_F(RatesTest, ABurstIsFreeThenTheyWaitAndAreTurnedAwayAtLast)
     EXPECT_EQ(take(7, 20s), 0ms);
 }
 
+TEST_F(RatesTest, WhatIsGivenBackIsForTheNext)
+{
+    for (int i = 0; i < 5; ++i) {
+        take(7);
+    }
+    EXPECT_EQ(take(7), 200ms);
+    rates_.give_back(7, kTenASecond);
+    EXPECT_EQ(take(7), 200ms);
+    rates_.give_back(8, kTenASecond);  // nobody knows it
+    EXPECT_EQ(take(7), 300ms);
+    EXPECT_EQ(take(8), 0ms);
+}
+
 TEST_F(RatesTest, WithoutABurstEachHasItsTurn)
 {
     constexpr Rate kStrict{.per_1000_seconds = 10'000, .burst = 0};

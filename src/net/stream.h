@@ -98,6 +98,8 @@ public:
     Io splice_from(int pipe, std::size_t bytes);
     bool can_splice() const { return !tls_; }
 
+    // There may be something to read: what the peer has sent, or its end.
+    bool readable() const { return readable_; }
     // True after the peer has gone, even if its last bytes are still unread.
     bool hung_up() const { return hung_up_; }
     Loop& loop() const { return loop_; }

@@ -39,7 +39,9 @@ EventLoop::EventLoop(Shared& shared)
         const auto on_accept = [this, &socket](Descriptor descriptor, const SocketAddress& client) {
             accept(socket, std::move(descriptor), client);
         };
-        const auto on_full = [this] { return newcomers_.make_way(loop_.now()); };
+        const auto on_full = [this] {
+            return newcomers_.make_way(loop_.now(), session::Room::connection);
+        };
         listeners_.push_back(
             std::make_unique<listen::Listener>(loop_, socket.descriptor(), socket.address().text(),
                                                shared.logs.main, accepts, on_accept, on_full));

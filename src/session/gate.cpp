@@ -1,6 +1,7 @@
 #include "session/gate.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -14,6 +15,16 @@ namespace {
 // Between looks for a place.
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr std::chrono::milliseconds kLongestPause{1000};
+
+// Of what is full, what strangers can be sent away for.
+std::optional<Room> room_of(std::string_view full)
+{
+    if (full == limit::Admission::kSessionsOfAll) {
+        return Room::session_of_all;
+    }
+    return full == limit::Admission::kNewcomersOfAll ? std::optional(Room::newcomer_of_all)
+                                                     : std::nullopt;
+}
 
 }  // namespace
 
@@ -30,8 +41,16 @@ net::Task<bool> Gate::wait_for_place(const config::MailServer& settings,
         co_return false;
     }
     const auto limit = loop.now() + limit::Rates::kPatience;
+    bool has_pushed = false;  // each client sends one other away at most
     for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
         auto entered = admission_.enter(settings, address);
+        const auto room = entered ? std::nullopt : room_of(entered.error());
+        if (room && !has_pushed && !settings.limit_dry_run) {
+            has_pushed = newcomers_.make_way(loop.now(), *room);
+            if (has_pushed) {  // before anybody else comes
+                entered = admission_.enter(settings, address);
+            }
+        }
         if (entered) {
             as_newcomer_ = std::move(entered->as_newcomer);
             if (entered->as_session) {
@@ -43,9 +62,6 @@ net::Task<bool> Gate::wait_for_place(const config::MailServer& settings,
         if (settings.limit_dry_run || loop.now() >= limit) {
             log_limit(settings, "connections", entered.error());
             co_return settings.limit_dry_run;
-        }
-        if (entered.error().ends_with("total")) {
-            newcomers_.make_way(loop.now());
         }
         co_await rest(pause);
     }
@@ -105,6 +121,25 @@ bool Gate::make_way()
     has_made_way_ = true;
     pause_->set(net::Clock::duration::zero());
     return true;
+}
+
+bool Gate::holds(Room room) const
+{
+    switch (room) {
+    case Room::connection:
+        return true;
+    case Room::session_of_all:
+        return as_session_ && as_session_->total;
+    case Room::newcomer_of_all:
+        return static_cast<bool>(as_newcomer_.total);
+    }
+    std::unreachable();
+}
+
+void Gate::give_back()
+{
+    as_newcomer_ = {};
+    as_session_.reset();
 }
 
 void Gate::log_limit(const config::MailServer& settings, std::string_view what,

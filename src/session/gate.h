@@ -36,6 +36,9 @@ public:
     net::Task<bool> wait_for_handshake(const config::MailServer& settings);
     // Ends its waiting soon: that throws net::Disconnected. False: it does not wait here.
     bool make_way();
+    // Would it make that room by going?
+    bool holds(Room room) const;
+    void give_back();
     // It has logged in: what it is to hold until the end of its session; null: it is not counted.
     std::unique_ptr<limit::Admission::Places> leave() { return std::move(as_session_); }
 

@@ -228,13 +228,26 @@ net::Task<bool> Login::restart_under_tls()
 net::Task<bool> Login::start_tls()
 {
     in_handshake_ = true;
+    net::Stream& stream = client_.stream();
+    waits_for_client_ = true;
+    while (!stream.readable() && !deadline_.expired()) {  // who is silent uses up nobody's turn
+        net::StreamEvent event(stream, deadline_);
+        co_await event;
+    }
+    waits_for_client_ = false;
+    if (has_made_way_) {
+        co_return false;
+    }
+    if (deadline_.expired()) {
+        throw net::Disconnected{net::Disconnected::Reason::timed_out};
+    }
     const bool is_its_turn = co_await gate_.wait_for_handshake(settings());
     if (!is_its_turn) {
         co_return false;
     }
     const tls::Acceptor& acceptor = *endpoint_.acceptor;
     waits_for_client_ = true;
-    const auto done = co_await client_.stream().start_tls(acceptor, deadline_);
+    const auto done = co_await stream.start_tls(acceptor, deadline_);
     waits_for_client_ = false;
     if (has_made_way_) {
         co_return false;
@@ -247,7 +260,7 @@ net::Task<bool> Login::start_tls()
         log_.write(LogLevel::info, done.error().text);
         co_return false;
     }
-    const tls::Connection& connection = *client_.stream().tls();
+    const tls::Connection& connection = *stream.tls();
     if (log_.enabled(LogLevel::debug)) {
         log_.debug("SSL with client: {}", connection.description());
     }
@@ -306,12 +319,14 @@ void Login::leave_with(std::string_view words)
 }
 
 // All that such a client hears, if it listens: others wait for its place.
-bool Login::make_way()
+bool Login::make_way(Room room)
 {
     // The one chosen before goes at the end of this round only.
-    if (has_made_way_ || deadline_.expired() || (!waits_for_client_ && !gate_.make_way())) {
+    if (has_made_way_ || deadline_.expired() || !gate_.holds(room) ||
+        (!waits_for_client_ && !gate_.make_way())) {
         return false;
     }
+    gate_.give_back();
     if (can_be_told()) {
         client_.stream().write(dialogue_->too_many());
     }

@@ -27,7 +27,7 @@ public:
 
 private:
     void dismiss() override;
-    bool make_way() override;
+    bool make_way(Room room) override;
     bool can_be_told();
     net::Task<std::optional<Mailbox>> talk();
     net::Task<bool> learn_who_calls();

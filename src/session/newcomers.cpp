@@ -19,14 +19,14 @@ void Newcomers::dismiss()
     }
 }
 
-bool Newcomers::make_way(std::chrono::steady_clock::time_point now)
+bool Newcomers::make_way(std::chrono::steady_clock::time_point now, Room room)
 {
     Newcomer* newcomer = oldest_;
     for (int i = 0; i < kMostPassedOver && newcomer != nullptr; ++i) {
         if (newcomer->since_ + kLeastTime > now) {
             return false;
         }
-        if (newcomer->make_way()) {
+        if (newcomer->make_way(room)) {
             return true;
         }
         newcomer = newcomer->newer_;

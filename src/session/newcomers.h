@@ -6,6 +6,9 @@ namespace postern::session {
 
 class Newcomer;
 
+// What a client wants that others hold.
+enum class Room : unsigned char { connection, session_of_all, newcomer_of_all };
+
 // The clients of one event loop that have not logged in yet: when the loop has to stop, each is
 // told so in the words of its protocol.
 class Newcomers
@@ -16,9 +19,9 @@ public:
     Newcomers& operator=(const Newcomers&) = delete;
 
     void dismiss();
-    // Somebody new has come, and there is no room: the oldest that only waits for its client, and
-    // has had a while to log in, has to make way. False: there is none.
-    bool make_way(std::chrono::steady_clock::time_point now);
+    // Somebody new has come, and there is no room: the oldest that holds what is wanted, only waits
+    // for its client, and has had a while to log in, has to make way. False: there is none.
+    bool make_way(std::chrono::steady_clock::time_point now, Room room);
 
 private:
     friend class Newcomer;
@@ -32,8 +35,9 @@ class Newcomer
 public:
     // Says goodbye, as far as that can be done without waiting.
     virtual void dismiss() = 0;
-    // Ends it soon. False: it does not just wait for its client.
-    virtual bool make_way() = 0;
+    // Ends it soon, and gives its counted places back at once. False: it does not just wait for its
+    // client, or that would make no room.
+    virtual bool make_way(Room room) = 0;
 
 protected:
     Newcomer(Newcomers& all, std::chrono::steady_clock::time_point now);

@@ -14,6 +14,7 @@ from support.certificates import Pki  # noqa: E402
 from support.directory import Directory  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
 from support.folder import temporary_folder  # noqa: E402
+from support.limited_world import World  # noqa: E402
 from support.ports import free_port  # noqa: E402
 from support.postfix import Postfix, why_not  # noqa: E402
 from support.proxy import Proxy  # noqa: E402
@@ -118,6 +119,20 @@ def backend():
     def make(*arguments, **options):
         made.append(TlsBackend(*arguments, **options))
         return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def world(server):
+    """Proxies with limits: world(directives, listen)."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(World(server, *arguments, **options))
+        return made[-1]
+
     yield make
     for one in made:
         one.close()

@@ -160,7 +160,8 @@ constexpr Directive kDirectives[] = {
      .initial = "5000r/s burst=5000",
      .syntax = "RATE [burst=NUMBER] | off",
      .doc = "How many TLS handshakes with clients may begin in a second, in all servers with the "
-            "same rate together. As many as `burst` says (0) may begin earlier. Others wait for "
+            "same rate together. One begins when the client says something. As many as `burst` "
+            "says (0) may begin earlier. Others wait for "
             "their turn; who would wait for more than 10 seconds is hung up on.",
      .since = Since::postern},
     {.name = "limit_exempt",

@@ -6,7 +6,7 @@ import ssl
 import time
 
 import pytest
-from support.limited_world import CLIENT, GOODBYE, GREETING, OTHER, is_over, line_of, still_works
+from support.limited_world import GOODBYE, GREETING, OTHER, is_over, line_of, still_works
 from support.ports import wait_until
 
 STARTTLS = {"imap": [b"s STARTTLS"], "pop3": [b"STLS"], "smtp": [b"EHLO me", b"STARTTLS"]}

@@ -146,7 +146,7 @@ class Usage:
 class Soak:
     """`seconds` long; `share` of a processor is what the proxy shall use (None: as much as comes)."""
 
-    def __init__(self, folder, authority, bench, seconds, share=0.7, clients=16):
+    def __init__(self, folder, certificate, bench, seconds, share=0.7, clients=16):
         self.seconds, self._share, self._bench = seconds, share, bench
         self.counts, self.problems, self.recovered = collections.Counter(), [], []
         self._stack = contextlib.ExitStack()
@@ -154,7 +154,6 @@ class Soak:
             self.sides = [Side(name, bench, folder) for name in SIDES]
             for side in self.sides:
                 self._stack.callback(side.stop)
-            certificate = authority.issue("mail.test")
             self._guarded = {protocol: free_port() for protocol in PROTOCOLS}
             users = os.path.join(folder, "users")
             with open(users, "w") as file:

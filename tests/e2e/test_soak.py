@@ -21,7 +21,7 @@ SECONDS = 16
 
 
 def test_nothing_is_lost_or_mixed_up(folder, pki):
-    soak = soaking.Soak(folder, pki.authority, BINARY, SECONDS, share=None, clients=4)
+    soak = soaking.Soak(folder, pki.server, BINARY, SECONDS, share=None, clients=4)
     try:
         assert soak.run() == []
         for what in ("reload", "rotate", "restart_backend", "restart_service", "upgrade"):

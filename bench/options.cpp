@@ -169,8 +169,7 @@ void take_ports(Pairs& pairs, Ports& ports)
 }
 
 // Where clients go.
-template <typename ClientOptions>
-void take_target(Pairs& pairs, ClientOptions& options)
+void take_target(Pairs& pairs, LoadOptions& options)
 {
     if (!pairs.has("--protocol")) {
         pairs.complain("--protocol is missing");
@@ -247,10 +246,11 @@ Result parse_options(std::span<const std::string_view> arguments)
         pairs.take_port("--port", auth.port);
         take_ports(pairs, auth.mailbox_ports);
     } else if (command == "soak") {
-        auto& soak = options.emplace<SoakOptions>();
-        take_target(pairs, soak);
-        pairs.take("--clients", soak.clients, 1, kClientsMax);
-        pairs.take_name("--name", soak.name);
+        LoadOptions& load = options.emplace<SoakOptions>().load;
+        take_target(pairs, load);
+        pairs.take("--clients", load.clients, 1, kClientsMax);
+        load.users = load.clients;
+        pairs.take_name("--name", load.name);
     } else {
         return std::unexpected(fmt::format("unknown command \"{}\"", command));
     }

@@ -53,11 +53,7 @@ struct LoadOptions {
 };
 
 struct SoakOptions {
-    Protocol protocol = Protocol::imap;
-    std::uint16_t port = 0;
-    Tls tls = Tls::none;
-    std::uint32_t clients = 1;
-    std::string name = "user";
+    LoadOptions load;  // each client is another user
 };
 
 using Options = std::variant<BackendOptions, AuthOptions, LoadOptions, SoakOptions>;

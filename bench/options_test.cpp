@@ -81,6 +81,21 @@ TEST(BenchOptions, AnswersAndBulkHaveTheirSizes)
     EXPECT_EQ(load("bulk-down --protocol imap --port 1").bytes, 16u << 20);
 }
 
+TEST(BenchOptions, EachClientOfASoakIsAnotherUser)
+{
+    const auto parsed = parse("soak --protocol pop3 --port 5 --tls starttls --clients 7 --name x-");
+    ASSERT_TRUE(parsed) << parsed.error();
+    const LoadOptions& load = std::get<SoakOptions>(*parsed).load;
+    EXPECT_EQ(load.protocol, Protocol::pop3);
+    EXPECT_EQ(load.port, 5);
+    EXPECT_EQ(load.tls, Tls::starttls);
+    EXPECT_EQ(load.clients, 7u);
+    EXPECT_EQ(load.users, 7u);
+    EXPECT_EQ(load.name, "x-");
+    EXPECT_EQ(error("soak --port 5"), "--protocol is missing");
+    EXPECT_EQ(error("soak --protocol imap --port 5 --seconds 3"), "--seconds means nothing here");
+}
+
 TEST(BenchOptions, SaysWhatIsWrong)
 {
     EXPECT_EQ(error(""), "a command is missing");

@@ -32,22 +32,11 @@ double now_in_seconds()
     return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-LoadOptions load_options(const SoakOptions& options)
-{
-    LoadOptions load;
-    load.protocol = options.protocol;
-    load.port = options.port;
-    load.tls = options.tls;
-    load.clients = load.users = options.clients;
-    load.name = options.name;
-    return load;
-}
-
 class Soak final : public Session::Owner
 {
 public:
     explicit Soak(const SoakOptions& options)
-        : options_(load_options(options)), shared_(options_, poller_, *this), input_(poller_)
+        : options_(options.load), shared_(options_, poller_, *this), input_(poller_)
     {
         raise_descriptor_limit();
         for (std::uint32_t i = 0; i < options_.clients; ++i) {
@@ -99,7 +88,7 @@ private:
         Visitor& visitor = visitor_of(session);
         visitor.requests_left = 1 + random_() % kMostRequests;
         // Whose mailbox is it?
-        visitor.expected = answer() + visitor.name + ' ';
+        visitor.expected = fmt::format("{}{} ", answer_begins(), visitor.name);
         visitor.step = {command("WHO"), visitor.expected};
         ask(visitor);
     }
@@ -227,7 +216,6 @@ private:
         constexpr std::array<std::string_view, kProtocols> kBegins{"n OK ", "+OK ", "250 "};
         return kBegins[static_cast<std::size_t>(options_.protocol)];
     }
-    std::string answer() const { return std::string(answer_begins()); }
 
     // Most are small, as mail is; each byte that comes or goes is marked.
     Step request()

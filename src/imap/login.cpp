@@ -103,10 +103,11 @@ net::Task<std::optional<std::string>> send_in_turns(protocol::Upstream& upstream
 
 }  // namespace
 
-net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, const auth::Claim&,
+net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
+                                                  const auth::Claim& claim,
                                                   const auth::Mailbox& mailbox)
 {
-    protocol::Upstream upstream(backend, mailbox, settings(), log(), kInternalError);
+    protocol::Upstream upstream(backend, claim, mailbox, settings(), log(), kInternalError);
     const auto commands = login(tag_, mailbox.login, mailbox.password.reveal());
     if (!commands) {
         co_return std::unexpected(

@@ -56,10 +56,11 @@ net::Task<std::optional<std::string>> start_tls(protocol::Upstream& upstream)
 
 }  // namespace
 
-net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend, const auth::Claim&,
+net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
+                                                  const auth::Claim& claim,
                                                   const auth::Mailbox& mailbox)
 {
-    protocol::Upstream upstream(backend, mailbox, settings(), log(), kInternalError);
+    protocol::Upstream upstream(backend, claim, mailbox, settings(), log(), kInternalError);
     const auto user = user_command(mailbox.login);
     const auto pass = pass_command(mailbox.password.reveal());
     if (!user || !pass) {

@@ -57,7 +57,8 @@ std::string Upstream::unexpected_reply(std::size_t bytes)
 
 std::string Upstream::shown(std::string_view words) const
 {
-    return foreign_words(words, mailbox_.login, mailbox_.password);
+    return foreign_words(words,
+                         {{mailbox_.login, mailbox_.password}, {claim_.login, claim_.password}});
 }
 
 std::string Upstream::failed(std::string_view why)

@@ -18,10 +18,11 @@ class Upstream
 {
 public:
     // `internal_error`: what a client is told about failures that are none of its business.
-    Upstream(backend::Connection& backend, const auth::Mailbox& mailbox,
+    Upstream(backend::Connection& backend, const auth::Claim& claim, const auth::Mailbox& mailbox,
              const config::MailServer& settings, log::SessionLog& log,
              std::string_view internal_error)
         : backend_(backend),
+          claim_(claim),
           mailbox_(mailbox),
           settings_(settings),
           log_(log),
@@ -58,6 +59,7 @@ private:
     std::string shown(std::string_view words) const;
 
     backend::Connection& backend_;
+    const auth::Claim& claim_;
     const auth::Mailbox& mailbox_;
     const config::MailServer& settings_;
     log::SessionLog& log_;

@@ -11,7 +11,7 @@ net::Task<bool> Login::refuse(const auth::Claim& claim, const auth::Refusal& ref
                               const Guess& guess)
 {
     log_.line(LogLevel::info, "client login failed: {}",
-              protocol::foreign_words(refusal.text, claim.login, claim.password));
+              protocol::foreign_words(refusal.text, {{claim.login, claim.password}}));
     const bool is_wrong = protocol::is_wrong_login(refusal.text, refusal.error_code);
     const auto delay = is_wrong ? guess.failed() : std::chrono::milliseconds(0);
     log_.set_login("");

@@ -146,7 +146,7 @@ net::Task<protocol::LoginResult> Dialogue::log_in(backend::Connection& backend,
                                                   const auth::Claim& claim,
                                                   const auth::Mailbox& mailbox)
 {
-    protocol::Upstream upstream(backend, mailbox, settings(), log(), kInternalError);
+    protocol::Upstream upstream(backend, claim, mailbox, settings(), log(), kInternalError);
     const bool anonymous = claim.method == auth::Method::none;
     const bool authenticates = settings().proxy_smtp_auth && !anonymous;
 

@@ -147,6 +147,7 @@ void hmac_with(Octets key, std::initializer_list<Octets> parts, unsigned char* o
         hash.begin();
         hash.add(key);
         hash.end(short_key.data());
+        OPENSSL_cleanse(&hash, sizeof hash);
         key = short_key;
     }
     recent_keys<Hash>().of(key).digest(parts, out);

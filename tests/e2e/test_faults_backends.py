@@ -4,15 +4,11 @@ those who are relayed meanwhile notice nothing, and that the next one is served 
 import contextlib
 
 import pytest
-from support.backend_front import FAILED, LOGIN
-from support.fault_site import FaultSite
-from support.folder import temporary_folder
-from support.ports import connect, free_port, wait_until
-from support.proxy import Proxy
+from support.fault_site import PROTOCOLS, FaultSite, login_at, running, visit
+from support.ports import free_port, wait_until
 from support.scripted_backend import CLOSE, HANG, RESET, ScriptedBackend
 from support.scripted_service import ScriptedService, ok
 
-PROTOCOLS = ("imap", "pop3", "smtp")
 WELL = {"imap": [b"* OK ready\r\n", b"+ user\r\n", b"+ password\r\n", b"{tag} OK you are in\r\n"],
         "pop3": [b"+OK ready\r\n", b"+OK user\r\n", b"+OK you are in\r\n"],
         "smtp": [b"220 backend.test\r\n", b"250-backend.test\r\n250 XCLIENT NAME ADDR\r\n", b"220 again\r\n", b"235 you are in\r\n"]}
@@ -54,27 +50,11 @@ class Site(FaultSite):
                        f"auth_http 127.0.0.1:{self.services[protocol].port}/; }}\n" for (protocol, ssl), port in self.fickle_ports.items())
         super().__init__(server, pki, more, list(self.fickle_ports.values()), count=5)
 
-    def visit(self, protocol, ssl="off"):
-        """The last line of the login, and all behind it until the proxy hangs up (or, if the login is well, nothing)."""
-        with self.log_in(protocol, ssl) as (client, lines, heard):
-            return heard, b"" if heard == IN[protocol] else lines.read()
+    def check_failed(self, protocol, log, what, ssl="off"):
+        self.check_failure(self.fickle_ports[protocol, ssl], protocol, log, what, ", upstream: 127.0.0.1:")
 
-    @contextlib.contextmanager
-    def log_in(self, protocol, ssl="off"):
-        with connect(self.fickle_ports[protocol, ssl]) as client, client.makefile("rb") as lines:
-            lines.readline()
-            for line in LOGIN[protocol].splitlines(keepends=True):
-                client.sendall(line.encode())
-                heard = lines.readline()
-            yield client, lines, heard
-
-    def check_failure(self, protocol, log, what, ssl="off"):
-        """A login fails: the client is told no more than that, and hung up on; the log says why."""
-        before = len(self.proxy.log_lines(log))
-        assert self.visit(protocol, ssl) == (FAILED[protocol], b""), what
-        wait_until(lambda: len(self.proxy.log_lines(log)) > before, f"{log} in {what}\n{self.proxy.log()[-1500:]}")
-        line = self.proxy.log_lines(log)[-1]
-        assert f", server: 127.0.0.1:{self.fickle_ports[protocol, ssl]}, login: \"bob\", upstream: 127.0.0.1:" in line
+    def visit(self, protocol):
+        return visit(self.fickle_ports[protocol, "off"], protocol)
 
     def check_recovery(self, protocol):
         """The server is well again: so are logins, and the others have not noticed."""
@@ -92,13 +72,8 @@ class Site(FaultSite):
 
 @pytest.fixture(scope="module")
 def site(pki):
-    with temporary_folder() as folder:
-        site = Site(lambda mail, ports, **options: Proxy("postern", folder, mail, ports, **options), pki)
-        try:
-            yield site
-        finally:
-            site.close()
-            site.proxy.stop()
+    with running(lambda server: Site(server, pki)) as site:
+        yield site
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -110,7 +85,7 @@ def test_in_each_phase_of_a_login(site, protocol, fault):
         if log is None:
             assert site.visit(protocol) == (IN[protocol], b""), phase
         else:
-            site.check_failure(protocol, log, f"phase {phase}")
+            site.check_failed(protocol, log, f"phase {phase}")
     site.check_recovery(protocol)
 
 
@@ -126,11 +101,11 @@ AGREES = {"imap": [b"* OK ready\r\n", b"a OK begin\r\n"], "pop3": [b"+OK ready\r
 def test_in_the_tls_handshake(site, protocol, fault):
     does, log = TLS_FAULTS[fault]
     site.script[protocol] = [does]
-    site.check_failure(protocol, log, "implicit TLS", "on")
+    site.check_failed(protocol, log, "implicit TLS", "on")
     if fault != "says something else":  # which would be words in clear before the handshake: refused for that
         agrees = AGREES[protocol]
         site.script[protocol] = [*agrees[:-1], (agrees[-1], *(does if isinstance(does, tuple) else (does,)))]
-        site.check_failure(protocol, log, "STARTTLS", "starttls")
+        site.check_failed(protocol, log, "STARTTLS", "starttls")
     site.check_recovery(protocol)
 
 
@@ -138,7 +113,7 @@ def test_in_the_tls_handshake(site, protocol, fault):
 def test_nobody_listens(site, protocol):
     port, site.fickle[protocol].port = site.fickle[protocol].port, free_port()
     try:
-        site.check_failure(protocol, r"connect\(\) to 127.0.0.1:\d+ failed \(111: Connection refused\)", "connect")
+        site.check_failed(protocol, r"connect\(\) to 127.0.0.1:\d+ failed \(111: Connection refused\)", "connect")
     finally:
         site.fickle[protocol].port = port
     site.check_recovery(protocol)
@@ -156,7 +131,7 @@ def test_while_relaying(site, protocol, fault):
     does, arrives, log = RELAY_FAULTS[fault]
     site.script[protocol] = [*WELL[protocol], does]
     before = len(site.proxy.log_lines(log))
-    with site.log_in(protocol) as (client, lines, heard):
+    with login_at(site.fickle_ports[protocol, "off"], protocol) as (client, lines, heard):
         assert heard == IN[protocol]
         client.sendall(b"NOOP\r\n")
         try:
@@ -173,7 +148,7 @@ def test_all_servers_die_at_once(site):
     clients = []
     with contextlib.ExitStack() as stack:
         for _ in range(50):
-            client, lines, heard = stack.enter_context(site.log_in("pop3"))
+            client, lines, heard = stack.enter_context(login_at(site.fickle_ports["pop3", "off"], "pop3"))
             assert heard == IN["pop3"]
             clients.append((client, lines))
         for client, _ in clients:

@@ -181,7 +181,6 @@ def test_a_worker_is_killed(site, number):
         pytest.skip("a sanitizer reports it")
     site = site(count=0, main="worker_rlimit_core 0;")
     worker = site.worker()
-    wait_until(lambda: os.stat(f"/proc/{worker}").st_ctime, "it is there")
     clients = {}
     for protocol in PROTOCOLS:
         clients[protocol, "greeted"] = connect(site.ports[protocol]["plain"])

@@ -4,13 +4,11 @@ arrives, in order and whole; what is dead is ended by its time limit; the rest g
 import time
 
 import pytest
-from support.backend_front import ACCEPTED, LOGIN
-from support.fault_site import PROTOCOLS, FaultSite
-from support.folder import temporary_folder
+from support.backend_front import ACCEPTED
+from support.fault_site import PROTOCOLS, FaultSite, login_at, running
 from support.live_sessions import LiveSessions
 from support.lossy_network import lossy_network, why_not
 from support.ports import connect, free_port, wait_until
-from support.proxy import Proxy
 
 REASON = why_not()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -18,11 +16,10 @@ LIMIT_SECONDS = 60  # of one answer: TCP sends again after 0.2, 0.4, 0.8 ... sec
 
 
 class Site(FaultSite):
-    def __init__(self, pki, folder, loss):
+    def __init__(self, server, pki, loss):
         self.loss = loss
         self.hasty = {protocol: free_port() for protocol in PROTOCOLS}
-        super().__init__(lambda mail, ports, **options: Proxy("postern", folder, mail, ports, **options), pki,
-                         count=0)
+        super().__init__(server, pki, count=0)
 
     def _mail(self, pki, directives, more):
         hasty = "".join(f"server {{ listen 127.0.0.1:{port}; protocol {protocol}; timeout 1s; proxy_timeout 1s; }}\n"
@@ -45,14 +42,9 @@ class Site(FaultSite):
 
 @pytest.fixture(scope="module")
 def site(pki):
-    with temporary_folder() as folder, lossy_network() as loss:
-        site = Site(pki, folder, loss)
-        try:
-            yield site
-        finally:
-            loss.heal()
-            site.close()
-            site.proxy.stop()
+    with lossy_network() as loss, running(lambda server: Site(server, pki, loss)) as site:
+        yield site
+        loss.heal()
 
 
 @pytest.mark.parametrize("which", ["clients", "servers"])
@@ -105,11 +97,7 @@ def test_one_side_is_gone_without_a_word(site, protocol, side):
     ended = r"client timed out \(110: Connection timed out\) while proxying.*, server: 127.0.0.1:%d" % site.hasty[protocol]
     before = len(site.proxy.log_lines(ended))
     others = site.ports_towards_server(protocol)
-    with connect(site.hasty[protocol]) as client, client.makefile("rb") as lines:
-        lines.readline()
-        for line in LOGIN[protocol].splitlines(keepends=True):
-            client.sendall(line.encode())
-            heard = lines.readline()
+    with login_at(site.hasty[protocol], protocol) as (client, _, heard):
         assert heard.startswith(ACCEPTED[protocol])
         site.loss.lose([client.getsockname()[1]] if side == "client" else site.ports_towards_server(protocol) - others, 100)
         if side == "server":

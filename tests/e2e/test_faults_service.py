@@ -5,10 +5,8 @@ import contextlib
 
 import pytest
 from support.backend_front import ACCEPTED, FAILED, LOGIN
-from support.fault_site import PROTOCOLS, FaultSite
-from support.folder import temporary_folder
-from support.ports import connect, free_port, wait_until
-from support.proxy import Proxy
+from support.fault_site import PROTOCOLS, FaultSite, running, visit
+from support.ports import connect, free_port
 from support.scripted_service import Answer, ScriptedService, ok
 
 TIMEOUT = "300ms"
@@ -53,24 +51,9 @@ class Site(FaultSite):
     def well():
         return ok(Auth_User="quick")
 
-    def visit(self, protocol, port=None):
-        """The last line of the login, and all behind it until the proxy hangs up (or, if the login is well, nothing)."""
-        with connect(port or self.fickle_ports[protocol]) as client, client.makefile("rb") as lines:
-            lines.readline()
-            for line in LOGIN[protocol].splitlines(keepends=True):
-                client.sendall(line.encode())
-                heard = lines.readline()
-            return heard, b"" if heard.startswith(ACCEPTED[protocol]) else lines.read()
-
-    def check_failure(self, protocol, log, port=None):
-        before = len(self.proxy.log_lines(log))
-        assert self.visit(protocol, port) == (FAILED[protocol], b"")
-        wait_until(lambda: len(self.proxy.log_lines(log)) > before, f"{log}\n{self.proxy.log()[-1500:]}")
-        assert f', server: 127.0.0.1:{port or self.fickle_ports[protocol]}, login: "bob"' in self.proxy.log_lines(log)[-1]
-
     def check_recovery(self, protocol):
         self.answer = None
-        heard, rest = self.visit(protocol)
+        heard, rest = visit(self.fickle_ports[protocol], protocol)
         assert heard.startswith(ACCEPTED[protocol]) and not rest
         self.live.check()
 
@@ -83,13 +66,8 @@ class Site(FaultSite):
 
 @pytest.fixture(scope="module", params=["", "auth_http_keepalive 4;"], ids=["a connection each", "kept connections"])
 def site(pki, request):
-    with temporary_folder() as folder:
-        site = Site(lambda mail, ports, **options: Proxy("postern", folder, mail, ports, **options), pki, request.param)
-        try:
-            yield site
-        finally:
-            site.close()
-            site.proxy.stop()
+    with running(lambda server: Site(server, pki, request.param)) as site:
+        yield site
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -98,17 +76,17 @@ def test_in_each_way(site, protocol, fault):
     answer, log = FAULTS[fault]
     if log:
         site.answer = answer
-        site.check_failure(protocol, log)
+        site.check_failure(site.fickle_ports[protocol], protocol, log)
     else:
         text = site.well().packets[0]
         site.answer = Answer(*(text[at:at + 20] for at in range(0, len(text), 20)), pause=0.005)
-        assert site.visit(protocol)[0].startswith(ACCEPTED[protocol])
+        assert visit(site.fickle_ports[protocol], protocol)[0].startswith(ACCEPTED[protocol])
     site.check_recovery(protocol)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_nobody_listens(site, protocol):
-    site.check_failure(protocol, r"connect\(\) .*failed \(111: Connection refused\)", site.nobody[protocol])
+    site.check_failure(site.nobody[protocol], protocol, r"connect\(\) .*failed \(111: Connection refused\)")
     site.check_recovery(protocol)
 
 

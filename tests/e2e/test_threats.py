@@ -35,6 +35,13 @@ class Front:
     def client(self, protocol):
         return Talk(connect(self.port[protocol], timeout=20))
 
+    def log_in_in_vain(self, protocol):
+        talk = self.client(protocol)
+        talk.socket.sendall(LOGIN[protocol])
+        while talk.read():
+            pass
+        talk.close()
+
     def backend_bytes(self, protocol):
         """What each connection to the backend brought, after the last one has ended."""
         connections = self.backends[protocol].connections("127.0.0.1")
@@ -513,11 +520,7 @@ def test_t26_a_server_that_repeats_the_password(front, protocol, replies, whose,
     told = encoded(f"\0bob\0{password}") if protocol == "smtp" else password.encode()
     front = front(lambda raw, number: ok(**({} if whose == "clients" else {"Auth_Pass": password})), level="debug", directives="proxy_smtp_auth on; xclient off;",
                   scripts={protocol: [reply.replace(b"%b", told) for reply in replies]})
-    talk = front.client(protocol)
-    talk.socket.sendall(LOGIN[protocol])
-    while talk.read():
-        pass
-    talk.close()
+    front.log_in_in_vain(protocol)
     wait_until(lambda: front.proxy.log_lines("upstream sent invalid response: .not shown, as it repeats the password."), front.proxy.log())
     assert told.decode() not in front.proxy.log()
 
@@ -527,11 +530,7 @@ def test_t26_a_service_that_repeats_the_password(front, protocol, request):
     if request.config.getoption("--proxy") == "nginx":
         pytest.skip("NGINX logs all that services say")
     front = front(lambda raw, number: refusal(f"wrong password {SECRET}"), level="debug")
-    talk = front.client(protocol)
-    talk.socket.sendall(LOGIN[protocol])
-    while talk.read():
-        pass
-    talk.close()
+    front.log_in_in_vain(protocol)
     wait_until(lambda: front.proxy.log_lines("client login failed: .not shown, as it repeats the password."), front.proxy.log())
     assert SECRET not in front.proxy.log()
 

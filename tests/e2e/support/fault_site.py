@@ -1,12 +1,46 @@
 """A proxy in front of servers that are well, with sessions that talk all the time, and whatever a test of faults
 puts beside them."""
 
+import contextlib
+
+from .backend_front import ACCEPTED, FAILED, LOGIN
+from .folder import temporary_folder
 from .live_sessions import LiveSessions
 from .load import LoadServers
-from .ports import free_port, wait_until
+from .ports import connect, free_port, wait_until
 from .processes import children_of
+from .proxy import Proxy
 
 PROTOCOLS = ("imap", "pop3", "smtp")
+
+
+@contextlib.contextmanager
+def running(make):
+    """A site for several tests: make(server) builds it."""
+    with temporary_folder() as folder:
+        site = make(lambda mail, ports, **options: Proxy("postern", folder, mail, ports, **options))
+        try:
+            yield site
+        finally:
+            site.close()
+            site.proxy.stop()
+
+
+@contextlib.contextmanager
+def login_at(port, protocol):
+    """(the client, its lines, the last line of the login)"""
+    with connect(port) as client, client.makefile("rb") as lines:
+        lines.readline()
+        for line in LOGIN[protocol].splitlines(keepends=True):
+            client.sendall(line.encode())
+            heard = lines.readline()
+        yield client, lines, heard
+
+
+def visit(port, protocol):
+    """The last line of the login, and all behind it until the proxy hangs up (or, if the login is well, nothing)."""
+    with login_at(port, protocol) as (_, lines, heard):
+        return heard, b"" if heard.startswith(ACCEPTED[protocol]) else lines.read()
 
 
 class FaultSite:
@@ -46,6 +80,13 @@ class FaultSite:
         wait_until(lambda: len(self.proxy.log_lines(pattern)) >= count,
                    f"the log has {count} x {pattern}\n{self.proxy.log()[-3000:]}", timeout)
         return self.proxy.log_lines(pattern)
+
+    def check_failure(self, port, protocol, log, what="", upstream=""):
+        """A login fails: the client is told no more than that, and hung up on; the log says why."""
+        before = len(self.proxy.log_lines(log))
+        assert visit(port, protocol) == (FAILED[protocol], b""), what
+        wait_until(lambda: len(self.proxy.log_lines(log)) > before, f"{log} {what}\n{self.proxy.log()[-1500:]}")
+        assert f', server: 127.0.0.1:{port}, login: "bob"{upstream}' in self.proxy.log_lines(log)[-1]
 
     def check(self):
         """The sessions that talk go on, and who comes now is served."""

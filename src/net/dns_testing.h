@@ -60,6 +60,7 @@ public:
     void fail_with(unsigned code) { failure_ = code; }
     void fail_with(unsigned code, Type type) { failures_[type] = code; }
     void be_silent() { silent_ = true; }
+    void speak() { silent_ = false; }
     void be_silent(Type type) { silent_types_.insert(type); }
 
     const SocketAddress& address() const { return address_; }

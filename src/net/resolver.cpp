@@ -23,7 +23,9 @@ constexpr ResolveError kNotFound{.code = 3, .not_found = true};
 
 }  // namespace
 
-// What DNS is asked, and who waits for the answer.
+// What DNS is asked, and who waits for the answer. It may be asked several times: c-ares doubles
+// its patience with each packet that is lost, so who comes later would wait long for a DNS that is
+// well again.
 class Resolver::Question
 {
 public:
@@ -34,8 +36,30 @@ public:
     bool has_addresses() const { return answer_ && *answer_; }
     void deliver(Answer answer);
 
+    bool may_be_asked_again(Clock::time_point now) const
+    {
+        return now - asked_at_ >= kPatience && asked_ < kAskedMax;
+    }
+    void is_asked(Clock::time_point now)  // once more
+    {
+        asked_at_ = now;
+        ++asked_;
+    }
+    void is_not_asked() { --asked_; }
+    // One attempt has come to this. A failure counts if it is the last one's.
+    bool is_settled_by(const Answer& answer)
+    {
+        --asked_;
+        return !answer_ && (answer || asked_ <= 0);
+    }
+
 private:
     friend class Wait;
+    static constexpr std::chrono::milliseconds kPatience{500};
+    static constexpr int kAskedMax = 8;
+
+    Clock::time_point asked_at_;
+    int asked_ = 0;  // attempts that nothing has come of yet
     std::optional<Answer> answer_;
     std::vector<Wait*> waiting_;
 };
@@ -155,7 +179,16 @@ std::shared_ptr<Resolver::Question> Resolver::ask(const Key& key)
         return answered;
     }
     if (const auto asked = pending_.find(key); asked != pending_.end()) {
-        return asked->second;
+        const std::shared_ptr<Question> question = asked->second;  // the answer may come at once
+        if (question->may_be_asked_again(loop_.now())) {
+            try {
+                ask_channel(channel_, key, question);
+            } catch (...) {
+                question->is_not_asked();
+                throw;
+            }
+        }
+        return question;
     }
     auto question = std::make_shared<Question>();
     if (pending_.size() >= kPendingMax) {
@@ -175,6 +208,9 @@ std::shared_ptr<Resolver::Question> Resolver::ask(const Key& key)
 void Resolver::ask_channel(DnsChannel& channel, const Key& key, std::shared_ptr<Question> question)
 {
     const bool is_blunt = &channel == &blunt_channel_;
+    if (!is_blunt) {
+        question->is_asked(loop_.now());
+    }
     const auto names = sources_ == Sources::dns || key.second == DnsType::ptr
                            ? DnsChannel::Names::as_they_are
                            : DnsChannel::Names::searched;
@@ -195,8 +231,10 @@ void Resolver::ask_channel(DnsChannel& channel, const Key& key, std::shared_ptr<
                     } catch (const std::bad_alloc&) {  // c-ares is not to see it
                         answer = std::unexpected(kNoMemory);
                     }
-                    pending_.erase(key);
-                    question->deliver(std::move(answer));
+                    if (question->is_settled_by(answer)) {
+                        pending_.erase(key);
+                        question->deliver(std::move(answer));
+                    }
                 });
 }
 

@@ -294,6 +294,19 @@ TEST_F(ResolverTest, WhoGivesUpTakesNothingFromOthers)
     EXPECT_EQ(questions("mail.example.test"), 1u);
 }
 
+// A packet that was lost is sent again only two seconds after it: nobody waits for that.
+TEST_F(ResolverTest, WhoComesLaterAsksAgain)
+{
+    server_.be_silent();
+    server_.add("mail.example.test", DnsServer::kA, "192.0.2.1");
+    Resolver resolver(loop_, server_.settings(), kDnsOnly);
+    EXPECT_EQ(addresses(resolver, "mail.example.test", 600ms), "110: Operation timed out");
+    EXPECT_EQ(questions("mail.example.test"), 1u);
+    server_.speak();
+    EXPECT_EQ(addresses(resolver, "mail.example.test", 1s), "192.0.2.1:143");
+    EXPECT_EQ(questions("mail.example.test"), 2u);
+}
+
 TEST_F(ResolverTest, EachCallBeginsWithAnotherAddress)
 {
     for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {

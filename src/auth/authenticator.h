@@ -27,6 +27,7 @@ std::string_view to_string(Method method);
 // attempt survives.
 struct Claim {
     Method method = Method::plain;
+    std::string_view mechanism;  // the SASL mechanism's name; empty: none was used
     std::string login;
     Secret password;   // or the digest, for apop and cram_md5; empty for external and none
     std::string salt;  // apop and cram_md5: the challenge, "<RAND.TIME@NAME>"

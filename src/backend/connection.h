@@ -43,6 +43,8 @@ public:
     net::Task<bool> open(net::Resolver& resolver);
 
     net::Conversation& conversation() { return *conversation_; }
+    // The one of the host's addresses that was tried last; empty: none was.
+    const SocketAddress& address() const { return address_; }
 
     // Is it still in clear text and must not stay so? Then no credential may be sent, and nothing
     // that the server says is to be believed.
@@ -78,7 +80,7 @@ private:
     net::Deadline& deadline_;
     log::SessionLog& log_;
     bool wants_starttls_;
-    SocketAddress address_;  // the one of the host's that has answered
+    SocketAddress address_;
     std::unique_ptr<net::Stream> stream_;
     std::optional<net::Conversation> conversation_;
 };

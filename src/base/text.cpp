@@ -4,8 +4,19 @@ namespace postern {
 
 namespace {
 
-// Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`; 0 if there is none,
-// or one that a log must not hold.
+// Printable ASCII without quotes and backslashes. Looks at all of it without a branch, so that many
+// bytes are looked at at once.
+bool is_plain(std::string_view text)
+{
+    bool plain = true;
+    for (const char c : text) {
+        plain &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    }
+    return plain;
+}
+
+}  // namespace
+
 std::size_t utf8_length(std::string_view text)
 {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -42,19 +53,6 @@ std::size_t utf8_length(std::string_view text)
     }
     return length;
 }
-
-// Printable ASCII without quotes and backslashes. Looks at all of it without a branch, so that many
-// bytes are looked at at once.
-bool is_plain(std::string_view text)
-{
-    bool plain = true;
-    for (const char c : text) {
-        plain &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-    }
-    return plain;
-}
-
-}  // namespace
 
 std::string to_lower(std::string_view text)
 {

@@ -65,4 +65,8 @@ std::optional<T> parse_number(std::string_view text)
 // backslashes and bytes that are not UTF-8 become \xNN, and what is beyond `limit` bytes is cut.
 std::string escape_for_log(std::string_view text, std::size_t limit = 512);
 
+// Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`, which isn't empty; 0
+// if there is none, or one that a log must not hold: viewers obey it, and a reader is misled.
+std::size_t utf8_length(std::string_view text);
+
 }  // namespace postern

@@ -56,6 +56,7 @@ std::span<const DirectiveGroup> directive_groups()
         DirectiveGroup{"SMTP", smtp_directives()},
         DirectiveGroup{"Mailbox servers", proxy_directives()},
         DirectiveGroup{"Name lookup", resolver_directives()},
+        DirectiveGroup{"A line for each session", access_log_directives()},
         DirectiveGroup{"TLS with clients", ssl_directives()},
         DirectiveGroup{"TLS with mailbox servers", proxy_ssl_directives()},
         DirectiveGroup{"TLS with the service of auth_http", auth_http_ssl_directives()},

@@ -45,6 +45,9 @@ struct Draft {
     Settings settings{};
     std::vector<Warning> warnings{};
     std::map<std::string, std::size_t> zones{};  // sizes of what workers share, by name
+    std::map<std::string, std::shared_ptr<const LogFormat>> log_formats{};  // as written, by name
+    // What was said of the buffer of each access log.
+    std::map<std::string, std::pair<std::size_t, std::optional<milliseconds>>> access_log_buffers{};
 };
 
 // The "file" that initial texts of the table stand in.

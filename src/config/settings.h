@@ -6,6 +6,7 @@
 #include <bitset>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/log_format.h"
 #include "base/log_target.h"
 #include "base/mechanisms.h"
 
@@ -250,6 +252,17 @@ struct AuthFailureLimit {
 inline constexpr seconds kLongestFailureDelay{60};
 inline constexpr seconds kLongestFailureTime{30 * 24 * 3600};
 
+// "access_log": a line for each session.
+struct AccessLog {
+    static constexpr std::size_t kBufferMax = 64 << 20;
+
+    LogTarget target;  // its level: of the lines, for syslog
+    std::shared_ptr<const LogFormat> format;
+    std::size_t buffer_bytes = 0;       // 0: there is none
+    std::optional<milliseconds> flush;  // of the buffer; nothing: when it is full
+    bool at_login = false;              // else when the session ends
+};
+
 // One server { } block, with all that it inherits.
 struct MailServer {
     Location where;  // of its "{"
@@ -278,6 +291,7 @@ struct MailServer {
     LogLevel limit_log_level = LogLevel::error;
     bool limit_dry_run = false;
     std::vector<LogTarget> error_logs;  // empty: the main ones
+    std::vector<AccessLog> access_logs;
     Resolver resolver;
     milliseconds resolver_timeout{};
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <utility>
 
@@ -31,6 +32,8 @@ struct Second {
     std::time_t time = -1;
     Text log{};
     Text syslog{};
+    Text access{};
+    Text iso8601{};
 };
 
 const Second& this_second()
@@ -44,6 +47,14 @@ const Second& this_second()
                        local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
         second.syslog.set("{} {:2} {:02}:{:02}:{:02}", kMonths[local.tm_mon], local.tm_mday,
                           local.tm_hour, local.tm_min, local.tm_sec);
+        const long minutes = std::labs(local.tm_gmtoff) / 60;
+        const char sign = local.tm_gmtoff < 0 ? '-' : '+';
+        second.access.set("{:02}/{}/{:04}:{:02}:{:02}:{:02} {}{:02}{:02}", local.tm_mday,
+                          kMonths[local.tm_mon], local.tm_year + 1900, local.tm_hour, local.tm_min,
+                          local.tm_sec, sign, minutes / 60, minutes % 60);
+        second.iso8601.set("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}", local.tm_year + 1900,
+                           local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min,
+                           local.tm_sec, sign, minutes / 60, minutes % 60);
         second.time = now;
     }
     return second;
@@ -59,6 +70,16 @@ std::string_view log_time()
 std::string_view syslog_time()
 {
     return this_second().syslog.view();
+}
+
+std::string_view access_time()
+{
+    return this_second().access.view();
+}
+
+std::string_view iso8601_time()
+{
+    return this_second().iso8601.view();
 }
 
 }  // namespace postern::log

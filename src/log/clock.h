@@ -11,5 +11,9 @@ std::string_view log_time();
 // "Nov  3 10:00:00", as RFC 3164 section 4.1.2 wants it for syslog. Valid until this thread asks
 // again.
 std::string_view syslog_time();
+// "03/Nov/2026:10:00:00 +0100" and "2026-11-03T10:00:00+01:00", as NGINX has them in access logs.
+// Valid until this thread asks again.
+std::string_view access_time();
+std::string_view iso8601_time();
 
 }  // namespace postern::log

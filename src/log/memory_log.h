@@ -32,6 +32,7 @@ public:
     MemoryLog& operator=(const MemoryLog&) = delete;
 
     void write(LogLevel level, std::string_view line) noexcept override;
+    std::string name() const override { return "memory"; }
 
     std::string_view memory() const { return {memory_, bytes_}; }
 

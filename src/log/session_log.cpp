@@ -8,7 +8,7 @@
 namespace postern::log {
 
 SessionLog::SessionLog(Logger logger, std::uint64_t number, std::string_view client,
-                       std::string_view server)
+                       const char* server)
     : logger_(std::move(logger)), number_(number), server_(server)
 {
     set_client(client);
@@ -68,6 +68,9 @@ void SessionLog::set_upstream(std::string_view upstream)
 
 void SessionLog::write(LogLevel level, std::string_view message) const
 {
+    if (record_ && level <= LogLevel::info) {
+        record_->last_line = message;
+    }
     write(level, message, action_);
 }
 
@@ -84,7 +87,7 @@ void SessionLog::write_end(LogLevel level, std::string_view message, std::string
 void SessionLog::write(LogLevel level, std::string_view message, std::string_view action,
                        std::string_view tail) const
 {
-    if (!enabled(level)) {
+    if (!logger_.enabled(level)) {
         return;
     }
     const std::string_view login = name(Name::login);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "log/logger.h"
+#include "log/session_record.h"
 
 namespace postern::log {
 
@@ -16,8 +17,7 @@ class SessionLog
 public:
     // `number` is the connection's, shown as "*N"; `client` and `server` are addresses as text;
     // the latter must outlive this.
-    SessionLog(Logger logger, std::uint64_t number, std::string_view client,
-               std::string_view server);
+    SessionLog(Logger logger, std::uint64_t number, std::string_view client, const char* server);
 
     // What the session is doing, for the lines to come: a literal such as "in auth state"; "" for
     // none.
@@ -36,7 +36,25 @@ public:
     void set_login(std::string_view login);        // escaped here
     void set_upstream(std::string_view upstream);  // "ADDRESS:PORT"
 
-    bool enabled(LogLevel level) const { return logger_.enabled(level); }
+    // What an access log wants to know of the session; null: nobody does.
+    SessionRecord* record() const { return record_.get(); }
+    void keep_record(std::unique_ptr<SessionRecord> record) { record_ = std::move(record); }
+    void drop_record() { record_.reset(); }
+    // Why the login has come to an end; the line that was written last says so in words.
+    void set_result(Result result) const
+    {
+        if (record_) {
+            record_->result = result;
+            record_->reason = std::move(record_->last_line);
+            record_->last_line.clear();
+        }
+    }
+
+    // Is anybody listening at this level? The record is, for the reason of a failure.
+    bool enabled(LogLevel level) const
+    {
+        return logger_.enabled(level) || (record_ != nullptr && level <= LogLevel::info);
+    }
     // A line with the action.
     void write(LogLevel level, std::string_view message) const;
     // A line without the action, for what is not part of one: "client logged in".
@@ -78,9 +96,10 @@ private:
     Logger logger_;
     std::uint64_t number_;
     const char* action_ = "";
-    std::string_view server_;
+    const char* server_;
     // All three, each ended by '\0', in one block: a session may keep them for days.
     std::unique_ptr<char[]> names_;
+    std::unique_ptr<SessionRecord> record_;
     bool using_starttls_ = false;
     bool logs_everything_ = false;
 };

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <ctime>
@@ -54,6 +55,14 @@ public:
             full_at_.store(now, std::memory_order_relaxed);
         }
     }
+
+    std::size_t write_lines(LogLevel, std::string_view lines) noexcept override
+    {
+        const ssize_t bytes = ::write(descriptor_, lines.data(), lines.size());
+        return bytes < 0 ? 0 : static_cast<std::size_t>(bytes);
+    }
+
+    std::string name() const override { return '"' + path_ + '"'; }
 
     std::string reopen() override
     {
@@ -124,6 +133,8 @@ public:
             [[maybe_unused]] const auto lost = ::write(STDERR_FILENO, line.data(), line.size());
         }
     }
+
+    std::string name() const override { return "standard error"; }
 };
 
 // Datagrams to a syslog server, in the form of RFC 3164. The socket stays unconnected: a server
@@ -169,6 +180,8 @@ public:
         ::sendto(socket_, datagram.data(), datagram.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                  server_.data(), server_.size());
     }
+
+    std::string name() const override { return "syslog server " + server_.text(); }
 
 private:
     // "unix:PATH", "HOST", "HOST:PORT", "[IPV6]:PORT". Waits for the resolver: only at start and
@@ -223,6 +236,17 @@ private:
 };
 
 }  // namespace
+
+std::size_t Target::write_lines(LogLevel level, std::string_view lines) noexcept
+{
+    const std::size_t bytes = lines.size();
+    while (!lines.empty()) {
+        const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
+        write(level, lines.substr(0, end));
+        lines.remove_prefix(end);
+    }
+    return bytes;
+}
 
 std::expected<std::shared_ptr<Target>, std::string> open_target(const LogTarget& description)
 {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <expected>
 #include <memory>
 #include <string>
@@ -20,6 +21,12 @@ public:
 
     // `line` is whole, with its line feed. Called from any thread; never waits, never fails loudly.
     virtual void write(LogLevel level, std::string_view line) noexcept = 0;
+
+    // Several whole lines, or what is left of them; for who can wait for a disk. Returns how many
+    // bytes it took: the rest is for later.
+    virtual std::size_t write_lines(LogLevel level, std::string_view lines) noexcept;
+    // For messages: `"PATH"`, "syslog server HOST:PORT", "standard error".
+    virtual std::string name() const = 0;
 
     // Only files do something here. `reopen` returns why it could not, or nothing.
     virtual std::string reopen() { return {}; }

@@ -31,7 +31,7 @@ EventLoop::EventLoop(Shared& shared)
         authenticators_.push_back(make_authenticator(i, resolver));
         servers_.push_back({settings, shared.logs.servers[i], resolver, client_resolver,
                             *authenticators_.back(), shared.tls.for_backends(i),
-                            shared.auth_failures, &held_answers_});
+                            shared.auth_failures, &held_answers_, &shared.access_logs[i]});
     }
     const auto accepts =
         shared.settings.events.multi_accept ? listen::Accepts::many : listen::Accepts::one;
@@ -102,7 +102,8 @@ void EventLoop::accept(const listen::Socket& socket, Descriptor descriptor,
         .address = client,
         .endpoint = endpoint,
         .number = 1 + shared_.connections.fetch_add(1, std::memory_order_relaxed),
-        .logs_everything = listen::is_among(shared_.settings.events.debug_connections, client)};
+        .logs_everything = listen::is_among(shared_.settings.events.debug_connections, client),
+        .keeps_record = shared_.has_access_logs};
     net::spawn(session::run(std::move(arrival), servers_));
 }
 

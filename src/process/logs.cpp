@@ -21,6 +21,20 @@ std::expected<log::Logger, std::string> open_logger(const std::vector<LogTarget>
     return log::Logger(std::move(sinks));
 }
 
+std::expected<std::vector<std::shared_ptr<log::Target>>, std::string> open_targets(
+    const std::vector<config::AccessLog>& access_logs, log::Targets& targets)
+{
+    std::vector<std::shared_ptr<log::Target>> opened;
+    for (const config::AccessLog& access_log : access_logs) {
+        std::string error;
+        opened.push_back(targets.open(access_log.target, error));
+        if (!opened.back()) {
+            return std::unexpected(std::move(error));
+        }
+    }
+    return opened;
+}
+
 }  // namespace
 
 std::expected<Logs, std::string> open_logs(const config::Settings& settings, log::Targets& targets)
@@ -32,6 +46,11 @@ std::expected<Logs, std::string> open_logs(const config::Settings& settings, log
     }
     logs.main = std::move(*logger);
     for (const config::MailServer& server : settings.servers) {
+        auto access = open_targets(server.access_logs, targets);
+        if (!access) {
+            return std::unexpected(std::move(access.error()));
+        }
+        logs.access.push_back(std::move(*access));
         if (server.error_logs.empty()) {
             logs.servers.push_back(logs.main);
             continue;
@@ -43,6 +62,23 @@ std::expected<Logs, std::string> open_logs(const config::Settings& settings, log
         logs.servers.push_back(std::move(*logger));
     }
     return logs;
+}
+
+std::vector<log::AccessLogs> access_logs(const config::Settings& settings, const Logs& logs,
+                                         log::LineWriter& writer)
+{
+    std::vector<log::AccessLogs> all;
+    for (std::size_t i = 0; i < settings.servers.size(); ++i) {
+        std::vector<log::AccessLog> opened;
+        for (std::size_t j = 0; j < logs.access[i].size(); ++j) {
+            const config::AccessLog& written = settings.servers[i].access_logs[j];
+            log::LineWriter::Queue& queue = writer.queue(logs.access[i][j], written.target.level,
+                                                         written.buffer_bytes, written.flush);
+            opened.push_back({written.format, &queue, written.at_login});
+        }
+        all.emplace_back(std::move(opened));
+    }
+    return all;
 }
 
 void redirect_standard_error(const config::Settings& settings, log::Targets& targets)

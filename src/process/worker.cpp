@@ -1,5 +1,6 @@
 #include "process/worker.h"
 
+#include <algorithm>
 #include <csignal>
 #include <system_error>
 #include <thread>
@@ -134,6 +135,7 @@ int run_worker(const WorkerTask& task)
 {
     const log::Logger& logger = task.logs.main;
     std::optional<auth::HashPool> hash_pool(std::in_place);
+    log::LineWriter line_writer(logger);
     Shared shared{.settings = task.settings,
                   .logs = task.logs,
                   .tls = task.tls,
@@ -141,7 +143,9 @@ int run_worker(const WorkerTask& task)
                   .hash_pool = *hash_pool,
                   .users = open_users(task.settings, task.logs),
                   .admission = limit::Admission(connections_of(task.settings)),
-                  .auth_failures = &task.auth_failures};
+                  .auth_failures = &task.auth_failures,
+                  .access_logs = access_logs(task.settings, task.logs, line_writer)};
+    shared.has_access_logs = !std::ranges::all_of(shared.access_logs, &log::AccessLogs::empty);
     std::optional<Threads> threads;
     try {
         threads.emplace(shared);
@@ -164,6 +168,7 @@ int run_worker(const WorkerTask& task)
             }
             break;
         case SIGUSR1:
+            line_writer.flush();
             reopen_logs(task);
             break;
         case kTimedOut:

@@ -30,6 +30,7 @@ bool DialogueBase::too_many_errors()
         return false;
     }
     log().write(LogLevel::info, "client sent too many invalid commands");
+    log().set_result(log::Result::client_error);
     return true;
 }
 
@@ -39,6 +40,7 @@ bool DialogueBase::too_many_commands()
         return false;
     }
     log().write(LogLevel::info, "client sent too many commands");
+    log().set_result(log::Result::client_error);
     return true;
 }
 
@@ -55,6 +57,7 @@ void DialogueBase::log_too_long()
 {
     log().line(LogLevel::info, "client sent too long command: {} bytes without an end",
                client().unread().size());
+    log().set_result(log::Result::client_error);
 }
 
 net::Task<std::optional<Line>> DialogueBase::read_line()
@@ -114,6 +117,7 @@ net::Task<DialogueBase::SaslEnd> DialogueBase::run_sasl(sasl::Mechanism mechanis
     auto& claimed = std::get<sasl::Claim>(step);
     auth::Claim claim;
     claim.method = method_of(mechanism);
+    claim.mechanism = sasl::to_string(mechanism);
     claim.login = std::move(claimed.user);
     claim.password = std::move(claimed.secret);
     if (mechanism == sasl::Mechanism::cram_md5) {

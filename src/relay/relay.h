@@ -67,6 +67,7 @@ public:
         Relay& relay_;
     };
     Pause pause() { return Pause(*this); }
+    const net::Loop& loop() const { return deadline_.loop(); }
 
 private:
     void wait(std::coroutine_handle<> waiter);

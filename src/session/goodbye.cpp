@@ -11,6 +11,13 @@ namespace {
 constexpr std::chrono::seconds kGoodbyeLimit{2};
 constexpr std::size_t kGoodbyeBytes = 1024 * 1024;
 
+void was_closed_by_client(const log::SessionLog& log)
+{
+    if (log.record() != nullptr) {
+        log.record()->closed_by = "client";
+    }
+}
+
 }  // namespace
 
 net::Task<> say_goodbye(net::Conversation& client)
@@ -34,11 +41,12 @@ net::Task<> say_goodbye(net::Conversation& client)
 
 std::string_view log_end(const LoginEnd& why, const net::Conversation& client,
                          const protocol::Dialogue& dialogue,
-                         std::chrono::milliseconds login_timeout, const log::SessionLog& log)
+                         std::chrono::milliseconds login_timeout, log::SessionLog& log)
 {
     if (const auto* const too_much = std::get_if<net::SentTooMuch>(&why)) {
         log.line(LogLevel::info, "client sent more than {} bytes before its login",
                  too_much->bytes_most);
+        log.set_result(log::Result::client_error);
         return dialogue.sent_too_much();
     }
     const auto& end = std::get<net::Disconnected>(why);
@@ -47,15 +55,19 @@ std::string_view log_end(const LoginEnd& why, const net::Conversation& client,
         if (client.is_at_latest()) {
             log.line(LogLevel::info, "client has not logged in within {} ms",
                      login_timeout.count());
+            log.set_result(log::Result::timed_out);
             return dialogue.login_timed_out();
         }
         log.line(LogLevel::info, "client timed out{}", log::errno_text(ETIMEDOUT));
+        log.set_result(log::Result::timed_out);
         break;
     case net::Disconnected::Reason::failed:
         log.write(LogLevel::info, end.failure());
+        was_closed_by_client(log);
         break;
     case net::Disconnected::Reason::closed:
         log.write(LogLevel::debug, "client closed connection");
+        was_closed_by_client(log);
         break;
     }
     return {};

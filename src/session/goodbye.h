@@ -23,7 +23,7 @@ using LoginEnd = std::variant<net::Disconnected, net::SentTooMuch>;
 // says nothing to one that was too slow by "timeout".
 std::string_view log_end(const LoginEnd& why, const net::Conversation& client,
                          const protocol::Dialogue& dialogue,
-                         std::chrono::milliseconds login_timeout, const log::SessionLog& log);
+                         std::chrono::milliseconds login_timeout, log::SessionLog& log);
 
 // For how long an answer is to be held back.
 struct Delays {

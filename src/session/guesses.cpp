@@ -48,6 +48,9 @@ bool Guess::is_refused() const
     const bool dry_run = server_.settings.limit_dry_run;
     log_.line(server_.settings.limit_log_level, "limiting failed logins{} by {}",
               dry_run ? ", dry run," : "", refused == Refused::by_address ? "address" : "user");
+    if (!dry_run) {
+        log_.set_result(log::Result::limited);
+    }
     return !dry_run;
 }
 

@@ -8,6 +8,7 @@
 #include "session/client_host.h"
 #include "session/dialogues.h"
 #include "session/login_steps.h"
+#include "session/recording.h"
 
 namespace postern::session {
 
@@ -34,6 +35,7 @@ void Login::serve_as(std::size_t server)
 {
     server_ = &servers_[server];
     log_.set_logger(server_->logger);
+    record_server(log_, *server_);
     client_.set_limit(client_buffer(settings(), peer_.protocol));
     constexpr auto kEndless = net::Clock::time_point::max();
     const auto [time, bytes] = std::pair(settings().login_timeout, settings().limit_login_bytes);
@@ -63,6 +65,7 @@ net::Task<std::optional<Mailbox>> Login::run()
     }
     if (is_out_of_memory) {
         log_.write(LogLevel::crit, log::kOutOfMemory);
+        log_.set_result(log::Result::internal_error);
         if (!has_made_way_) {
             leave_with(dialogue_->internal_error());
         }
@@ -125,6 +128,7 @@ net::Task<std::optional<Mailbox>> Login::talk()
         }
         const auth::Claim& claim = std::get<auth::Claim>(request);
         log_.set_login(claim.login);
+        record_claim(log_, claim);
         const Guess guess(server(), claim, peer_, log_, deadline_.loop());
         if (guess.is_refused()) {
             const std::string reply = dialogue_->too_many_failures();
@@ -132,8 +136,10 @@ net::Task<std::optional<Mailbox>> Login::talk()
             co_return std::nullopt;
         }
         deadline_.clear();  // who is asked now has a limit of its own
+        const auto asked = deadline_.loop().now();
         const auth::Verdict verdict = co_await server().authenticator.check(claim, peer_, log_);
         ++peer_.attempt;
+        record_verdict(log_, verdict, deadline_.loop(), asked);
         deadline_.set(settings().timeout);
         if (const auto* mailbox = std::get_if<auth::Mailbox>(&verdict)) {
             log_.set_login(mailbox->login);
@@ -163,6 +169,7 @@ net::Task<bool> Login::learn_who_calls()
     }
     if (!header) {
         log_.write(LogLevel::error, header.error());
+        log_.set_result(log::Result::proxy_header_error);
         co_return false;
     }
     log_.set_action("");
@@ -177,6 +184,7 @@ net::Task<bool> Login::learn_who_calls()
         peer_.client_ip = peer_.client_address.ip_text();
         log_.set_client(peer_.client_ip);
     }
+    record_peer(log_, peer_);
     co_return true;
 }
 
@@ -187,6 +195,7 @@ net::Task<bool> Login::admit()
     const bool is_allowed = listen::is_allowed(settings().access, peer_.client_address);
     if (is_known && !is_allowed) {
         log_.write(LogLevel::error, "access forbidden by rule");
+        log_.set_result(log::Result::denied);
         if (!endpoint_.ssl) {  // else the client waits for a handshake, and could not read it
             co_await client_.write(dialogue_->access_denied());
         }
@@ -194,6 +203,7 @@ net::Task<bool> Login::admit()
     }
     const bool has_place = co_await gate_.wait_for_place(settings(), peer_.client_address);
     if (!has_place) {
+        log_.set_result(log::Result::limited);
         if (!endpoint_.ssl) {
             co_await client_.write(dialogue_->too_many());
         }
@@ -243,9 +253,11 @@ net::Task<bool> Login::start_tls()
     }
     const bool is_its_turn = co_await gate_.wait_for_handshake(settings());
     if (!is_its_turn) {
+        log_.set_result(log::Result::limited);
         co_return false;
     }
     const tls::Acceptor& acceptor = *endpoint_.acceptor;
+    const auto begun = deadline_.loop().now();
     waits_for_client_ = true;
     const auto done = co_await stream.start_tls(acceptor, deadline_);
     waits_for_client_ = false;
@@ -258,6 +270,7 @@ net::Task<bool> Login::start_tls()
     in_handshake_ = false;
     if (!done) {
         log_.write(LogLevel::info, done.error().text);
+        log_.set_result(log::Result::tls_error);
         co_return false;
     }
     const tls::Connection& connection = *stream.tls();
@@ -266,10 +279,12 @@ net::Task<bool> Login::start_tls()
     }
     peer_.tls = auth::PeerTls{.protocol = std::string(connection.protocol()),
                               .cipher = std::string(connection.cipher())};
+    record_tls(log_, stream, *peer_.tls, begun);
     serve_as(tls::Acceptor::server_of(connection.ssl()));
     if (endpoint_.acceptor->has_several_servers() &&
         !listen::is_allowed(settings().access, peer_.client_address)) {
         log_.write(LogLevel::error, "access forbidden by rule");
+        log_.set_result(log::Result::denied);
         co_await client_.write(dialogue_->access_denied());
         co_return false;
     }
@@ -282,9 +297,11 @@ net::Task<bool> Login::check_certificate()
 {
     const CertificateVerdict verdict = session::check_certificate(
         *client_.stream().tls(), settings().ssl.verify_client, *peer_.tls, log_);
+    record_certificate(log_, *peer_.tls);
     if (verdict == CertificateVerdict::fine) {
         co_return true;
     }
+    log_.set_result(log::Result::tls_error);
     const std::string_view reply = verdict == CertificateVerdict::bad
                                        ? dialogue_->certificate_error()
                                        : dialogue_->no_certificate();
@@ -301,6 +318,7 @@ bool Login::can_be_told()
 // The process stops: the client is told.
 void Login::dismiss()
 {
+    log_.set_result(log::Result::shut_down);
     leave_with(dialogue_->shutting_down());
 }
 
@@ -331,6 +349,7 @@ bool Login::make_way(Room room)
         client_.stream().write(dialogue_->too_many());
     }
     log_.write(settings().limit_log_level, "limiting connections, it made way for a newer client");
+    log_.set_result(log::Result::limited);
     has_made_way_ = true;
     deadline_.set(net::Clock::duration::zero());
     return true;

@@ -3,6 +3,7 @@
 #include "protocol/wrong_login.h"
 #include "session/backend_target.h"
 #include "session/login_steps.h"
+#include "session/recording.h"
 
 namespace postern::session {
 
@@ -12,6 +13,7 @@ net::Task<bool> Login::refuse(const auth::Claim& claim, const auth::Refusal& ref
 {
     log_.line(LogLevel::info, "client login failed: {}",
               protocol::foreign_words(refusal.text, {{claim.login, claim.password}}));
+    log_.set_result(log::Result::refused);
     const bool is_wrong = protocol::is_wrong_login(refusal.text, refusal.error_code);
     const auto delay = is_wrong ? guess.failed() : std::chrono::milliseconds(0);
     log_.set_login("");
@@ -29,16 +31,24 @@ net::Task<std::optional<Mailbox>> Login::open(const auth::Claim& claim,
     target.proxy_header = header_for_backend(settings(), peer_.client_address, client_.stream());
     backend::Connection backend(std::move(target), server().for_backends, settings().proxy_buffer,
                                 deadline_, log_);
+    using Record = log::SessionRecord;
+    record_mailbox(log_, mailbox);
+    const auto begun = deadline_.loop().now();
     const bool connected = co_await backend.open(server().resolver);
+    record_upstream(log_, backend);
     if (!connected) {
+        log_.set_result(log::Result::upstream_error);
         client_.restart(settings().timeout);
         co_await client_.write(dialogue_->internal_error());
         co_return std::nullopt;
     }
+    record_time(log_, &Record::upstream_connect_time, deadline_.loop(), begun);
+    const auto connected_at = deadline_.loop().now();
     const std::optional<std::string> welcome = co_await log_in(backend, claim, mailbox, guess);
     if (!welcome) {
         co_return std::nullopt;
     }
+    record_time(log_, &Record::upstream_login_time, deadline_.loop(), connected_at);
     if (!guess.succeeded()) {
         const std::string reply = dialogue_->too_many_failures();
         co_await client_.write(reply);
@@ -79,9 +89,12 @@ net::Task<std::optional<std::string>> Login::log_in(backend::Connection& backend
     }
     if (is_wrong) {
         log_.write(LogLevel::info, "client login failed at upstream");
+        log_.set_result(log::Result::upstream_refused);
         backend.release();  // nobody needs it while the client waits
         const Delays delays{guess.failed(), {}};
         co_await hold_back(client_, delays, *server().held_answers, log_);
+    } else {
+        log_.set_result(log::Result::upstream_error);
     }
     client_.restart(settings().timeout);
     co_await client_.write(reply);

@@ -7,6 +7,7 @@
 
 #include "relay/relay.h"
 #include "session/login.h"
+#include "session/recording.h"
 
 namespace postern::session {
 
@@ -79,6 +80,11 @@ struct Relayed {
 [[gnu::noinline]] void end(Relayed& session) noexcept
 {
     log_end(session.log, session.relay.result());
+    try {
+        write_end(session.log, session.relay.loop(), session.relay.result());
+    } catch (const std::bad_alloc&) {
+        session.log.write(LogLevel::crit, log::kOutOfMemory);
+    }
     session.relay.close();  // before the seat is free
     if (session.log.enabled(LogLevel::debug)) {
         session.log.logger().write(LogLevel::debug, "client and upstream connections closed",
@@ -110,6 +116,7 @@ net::Detached relay_to_the_end(std::unique_ptr<Relayed>&& caller)
 
 [[gnu::noinline]] void begin_relay(Arrival& arrival, Mailbox& mailbox, log::SessionLog& log)
 {
+    write_login(log, arrival.client->loop());
     let_go_of_tls_objects(*arrival.client, "client", log);
     let_go_of_tls_objects(*mailbox.backend, "upstream", log);
     std::unique_ptr<Relayed> session(new Relayed{
@@ -129,7 +136,7 @@ net::Detached relay_to_the_end(std::unique_ptr<Relayed>&& caller)
 log::SessionLog greet_in_log(const Arrival& arrival, const log::Logger& logger)
 {
     const std::string& listen_name = arrival.endpoint.name;
-    log::SessionLog log(logger, arrival.number, arrival.address.ip_text(), listen_name);
+    log::SessionLog log(logger, arrival.number, arrival.address.ip_text(), listen_name.c_str());
     if (arrival.logs_everything) {
         log.log_everything();
     }
@@ -138,6 +145,7 @@ log::SessionLog greet_in_log(const Arrival& arrival, const log::Logger& logger)
         log.logger().write_parts(LogLevel::info, {"client ", peer, " connected to ", listen_name},
                                  arrival.number);
     }
+    record_arrival(log, arrival);
     return log;
 }
 
@@ -154,7 +162,9 @@ net::Task<> run(Arrival arrival, std::span<const Server> servers)
             begin_relay(arrival, *mailbox, log);
             co_return;
         }
+        const net::Loop& loop = arrival.client->loop();
         arrival.client.reset();  // before the seat is free
+        write_end(log, loop);
         log.debug("client connection closed");
     } catch (const std::bad_alloc&) {
         arrival.client.reset();

@@ -10,6 +10,7 @@
 #include "limit/admission.h"
 #include "limit/auth_failures.h"
 #include "listen/sockets.h"
+#include "log/access_log.h"
 #include "log/logger.h"
 #include "net/resolver.h"
 #include "net/stream.h"
@@ -31,6 +32,7 @@ struct Server {
     const tls::ClientContext* for_backends = nullptr;  // null: no TLS to them
     limit::AuthFailures* failures = nullptr;           // null: they are not counted
     HeldAnswers* held_answers = nullptr;
+    const log::AccessLogs* access_logs = nullptr;  // null: there are none
 };
 
 // Held by a session for as long as it lives, whichever coroutine runs it; its deleter hears of the
@@ -47,6 +49,7 @@ struct Arrival {
     const listen::Endpoint& endpoint;  // where it came to
     std::uint64_t number = 0;          // of the connection, "*N"
     bool logs_everything = false;      // "debug_connection"
+    bool keeps_record = false;         // for "access_log"
 };
 
 // One client, from accept to close. `servers` are all of the configuration: the endpoint names the

@@ -19,6 +19,7 @@ std::span<const Directive> pop3_directives();
 std::span<const Directive> smtp_directives();
 std::span<const Directive> proxy_directives();
 std::span<const Directive> resolver_directives();
+std::span<const Directive> access_log_directives();
 std::span<const Directive> ssl_directives();
 std::span<const Directive> proxy_ssl_directives();
 std::span<const Directive> auth_http_ssl_directives();

@@ -69,7 +69,7 @@ def test_that_fails_nothing_itself():
                    [port]) as proxy:
             victim = wait_until(proxy.workers, "a worker")[0]
             os.kill(victim, signal.SIGSEGV)
-            wait_until(lambda: set(proxy.workers()) - {victim}, "another worker")
+            wait_until(lambda: set(proxy.workers()) - {victim}, "another worker", timeout=60)  # after a report that takes its time
 def test_after_it():
     pass
 """

@@ -11,6 +11,7 @@ import pytest
 from support.any_mailbox import AnyMailbox
 from support.ports import connect, free_port, wait_until
 from support.processes import children_of
+from support.proxy import has_sanitizers
 from support.scripted_service import ScriptedService, ok
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read a worker's memory")
@@ -51,6 +52,7 @@ def places_of(pid, secret):
     return [(name, form) for name, bytes_ in memory_of(pid) for form in forms if form in bytes_]
 
 
+@pytest.mark.skipif(has_sanitizers(), reason="sanitizers map more memory than anybody can look through")
 @pytest.mark.parametrize("level", ["info", "debug"])
 @pytest.mark.parametrize("secure", [False, True])
 def test_no_password_stays(server, secure, level):

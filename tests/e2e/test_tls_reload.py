@@ -140,9 +140,12 @@ def test_a_worker_cannot_read_keys_and_needs_not(server, dovecot, directory, pki
     assert proxy.run("-s", "reload").returncode == 0
     wait_until(lambda: proxy.workers() and not set(old) & set(proxy.workers()), "a new worker")
     worker = proxy.workers()[-1]
-    with open(f"/proc/{worker}/status") as status:
-        uid = next(line for line in status if line.startswith("Uid:")).split()[1]
-    assert uid != "0" and os.stat(f"{folder}/live.key").st_mode & 0o777 == 0o600
+
+    def user():
+        with open(f"/proc/{worker}/status") as status:
+            return int(next(line for line in status if line.startswith("Uid:")).split()[1])
+    wait_until(user, "the worker is somebody else than root")
+    assert os.stat(f"{folder}/live.key").st_mode & 0o777 == 0o600
     assert shown(port) == der(pki.server)
     open_files = []
     for name in os.listdir(f"/proc/{worker}/fd"):

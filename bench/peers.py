@@ -298,9 +298,9 @@ class Direct(Peer):
         self.ports = {(protocol, "none"): port for protocol, port in self.place.backends.items()}
 
 
-def lean_directive(place, binary):
-    """Whether this Postern knows `ssl_lean`."""
-    trial = Postern(place, binary, mail="ssl_lean on;")
+def knows(directive, place, binary):
+    """Whether this Postern does."""
+    trial = Postern(place, binary, mail=directive)
     with temporary_folder() as trial.folder:
         result = subprocess.run([binary, "-t", "-c", trial.write("trial.conf", trial.configuration()), "-p",
                                  trial.folder + "/", "-e", "stderr"], capture_output=True, timeout=20)
@@ -312,9 +312,10 @@ def all_peers(place, binary, others=()):
     peers = [Nginx(place), Postern(place, binary)]
     peers.append(Postern(place, binary, "postern-http10", "",
                          "Postern with a connection to the service per login, as NGINX"))
-    lean = f"auth_http_keepalive {KEPT_ALIVE}; ssl_lean on;"
-    if lean_directive(place, binary):
-        peers.append(Postern(place, binary, "postern-lean", lean, "Postern with ssl_lean on"))
+    for name, more, what in (("postern-lean", "ssl_lean on;", "Postern with ssl_lean on"),
+                             ("postern-access-log", "access_log access.json json;", "Postern with an access log, format json")):
+        if knows(more, place, binary):
+            peers.append(Postern(place, binary, name, f"auth_http_keepalive {KEPT_ALIVE}; {more}", what))
     for name, other in others:
         peers.append(Postern(place, other, name, what=f"Postern, another build: {name}"))
     return [*peers, HAProxy(place), Dovecot(place), Perdition(place), Direct(place)]

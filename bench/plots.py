@@ -7,6 +7,7 @@ from bench.works import METRICS
 
 # Of a peer: its colour in light and in dark.
 COLOURS = {"postern": ("#2a78d6", "#3987e5"), "postern-http10": ("#86b6ef", "#1c5cab"), "postern-lean": ("#008300", "#33a633"),
+           "postern-access-log": ("#9a5b13", "#c98a3c"),
            "nginx": ("#6f6e69", "#a3a29b"), "haproxy": ("#eda100", "#c98500"), "dovecot": ("#e34948", "#e66767"),
            "perdition": ("#4a3aa7", "#9085e9")}
 MORE_COLOURS = (("#e87ba4", "#d55181"), ("#1baf7a", "#199e70"), ("#eb6834", "#d95926"))

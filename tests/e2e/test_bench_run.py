@@ -216,8 +216,8 @@ WAYS = {("nginx", "smtp"): "XCLIENT", ("postern", "smtp"): "XCLIENT", ("haproxy"
         ("direct", "smtp"): "AUTH"}
 
 
-@pytest.mark.parametrize("name", ["nginx", "postern", "postern-http10", "postern-lean", "haproxy", "dovecot", "perdition",
-                                  "direct"])
+@pytest.mark.parametrize("name", ["nginx", "postern", "postern-http10", "postern-lean", "postern-access-log", "haproxy", "dovecot",
+                                  "perdition", "direct"])
 def test_each_peer_lets_a_client_in(mailbox, name):
     peer = next(peer for peer in peers.all_peers(mailbox.place, postern_binary()) if peer.name == name)
     if name == "perdition" and not os.path.exists(peers.PERDITION):
@@ -246,8 +246,8 @@ def test_each_peer_lets_a_client_in(mailbox, name):
 
 def test_a_directive_that_postern_does_not_know_is_no_row(mailbox, folder):
     # A program that refuses every configuration.
-    assert not peers.lean_directive(mailbox.place, "/bin/false")
-    assert peers.lean_directive(mailbox.place, "/bin/true")
+    assert not peers.knows("ssl_lean on;", mailbox.place, "/bin/false")
+    assert peers.knows("ssl_lean on;", mailbox.place, "/bin/true")
 
 
 # --- all of it, with a stand-in for the load program

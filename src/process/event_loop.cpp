@@ -31,7 +31,8 @@ EventLoop::EventLoop(Shared& shared)
         authenticators_.push_back(make_authenticator(i, resolver));
         servers_.push_back({settings, shared.logs.servers[i], resolver, client_resolver,
                             *authenticators_.back(), shared.tls.for_backends(i),
-                            shared.auth_failures, &held_answers_, &shared.access_logs[i]});
+                            shared.auth_failures, &held_answers_,
+                            shared.access_logs.empty() ? nullptr : &shared.access_logs[i]});
     }
     const auto accepts =
         shared.settings.events.multi_accept ? listen::Accepts::many : listen::Accepts::one;

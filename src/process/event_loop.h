@@ -32,7 +32,7 @@ struct Shared {
     std::vector<std::shared_ptr<auth::UsersFile>> users;
     limit::Admission admission;
     limit::AuthFailures* auth_failures = nullptr;
-    std::vector<log::AccessLogs> access_logs;  // one a server{}
+    std::vector<log::AccessLogs> access_logs;  // one a server{}; empty: there are none
     bool has_access_logs = false;              // any of them
     std::atomic<unsigned> accepting_loops{0};
     std::atomic<std::uint64_t> connections{0};  // the last connection's number

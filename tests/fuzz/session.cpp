@@ -166,7 +166,9 @@ config::Settings World::read_settings() const
             << "server { listen unix:" << folder_ << protocol << "_tls; protocol " << protocol
             << "; proxy_ssl starttls; xclient off; }\n"
             << "server { listen unix:" << folder_ << protocol << "_auth; protocol " << protocol
-            << "; proxy_smtp_auth on; smtp_greeting_delay 1ms; }\n";
+            << "; proxy_smtp_auth on; smtp_greeting_delay 1ms; }\n"
+            << "server { listen unix:" << folder_ << protocol << "_secret; protocol " << protocol
+            << "; starttls only; smtp_auth plain; smtp_capabilities SIZE; }\n";
     }
     out << "}\n";
     out.close();
@@ -190,6 +192,11 @@ World::World()
     std::vector<listen::Socket> none;
     sockets_ = *listen::open_sockets(settings_, none, listen::Mode::serve,
                                      [](LogLevel, const std::string&) {});
+    for (listen::Socket& socket : sockets_) {
+        for (listen::Endpoint& endpoint : socket.endpoints) {
+            endpoint.acceptor = tls_->acceptor(endpoint.address);
+        }
+    }
     shared_.reset(new process::Shared{.settings = settings_,
                                       .logs = logs_,
                                       .tls = *tls_,
@@ -207,7 +214,7 @@ void World::play(config::Protocol protocol, std::string_view input)
     said_.clear();
     said_by_others_.clear();
     // Which server: the input's first byte may choose another than the plain one.
-    variant_ = input.starts_with('\xff') ? "_tls" : input.starts_with('\xfe') ? "_auth" : "";
+    variant_ = input.starts_with('\xff') ? "_tls" : input.starts_with('\xfe') ? "_auth" : input.starts_with('\xfd') ? "_secret" : "";
     input_.remove_prefix(variant_.empty() ? 0 : 1);
     const auto address =
         SocketAddress::unix_path(concat({folder_, config::to_string(protocol), variant_}));

@@ -41,7 +41,7 @@ def test_a_worker_without_rights_follows(server, folder):
     proxy = server(mail(port, extra), [port], main="user nobody nogroup;")
     greeted(port).close()
     rotate(proxy, f"{logs}/mail.log", proxy.error_log)
-    [worker] = proxy.workers()
+    [worker] = wait_until(proxy.workers, "a worker")
     wait_for_text(proxy.error_log + ".1", f"{worker}#{worker}: reopening logs")
 
     def logged():

@@ -37,7 +37,7 @@ def test_lines_are_read_with_a_debugger(server, folder):
             client.sendall(b"QUIT\r\n")
             assert client.recv(100) == b"+OK\r\n"
             assert client.recv(100) == b""
-    [worker] = proxy.workers()
+    [worker] = wait_until(proxy.workers, "a worker")
     begin, end = mapping(worker)
     # The master shares it.
     subprocess.run(["gdb", "-p", str(proxy.program.pid), "-batch", "-nx", "-iex", "set auto-load no",

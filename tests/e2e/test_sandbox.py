@@ -78,7 +78,7 @@ def test_a_reload_may_switch_it(started):
     assert proxy.run("-s", "reload").returncode == 0
     wait_until(lambda: proxy.log_lines(IN_FORCE), "the new worker is inside")
     wait_until(lambda: worker not in proxy.workers(), "the old worker ends")
-    assert sandbox_of(proxy.workers()[0]) == {(1, 2)}
+    assert sandbox_of(wait_until(proxy.workers, "a worker")[0]) == {(1, 2)}
 
 
 def test_without_a_master_there_is_none(server):

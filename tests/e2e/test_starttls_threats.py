@@ -204,7 +204,7 @@ def test_other_protocols_on_our_ports(front):
 
 def test_ten_thousand_garbage_handshakes(front):
     proxy = front()
-    worker = proxy.proxy.workers()[-1]
+    worker = wait_until(proxy.proxy.workers, "a worker")[-1]
     hello = bytes.fromhex("160301") + bytes([0, 200]) + bytes.fromhex("010000c40303")
     ports = list(proxy.ssl_port.values())
 
@@ -246,7 +246,7 @@ def test_a_hundred_thousand_strange_names_cost_nothing(server, pki):
                      for name in ("a.test", "*.b.test"))
     proxy = server(f"auth_http 127.0.0.1:1; ssl_certificate {pki.server.path}; "
                    f"ssl_certificate_key {pki.server.key_path};\n{blocks}", [port])
-    worker = proxy.workers()[-1]
+    worker = wait_until(proxy.workers, "a worker")[-1]
 
     def hello(name):
         """A ClientHello from OpenSSL itself, without a connection."""

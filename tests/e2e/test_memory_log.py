@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from support.ports import connect, free_port
+from support.ports import connect, free_port, wait_until
 from support.proxy import ROOT
 
 needs_gdb = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("gdb"),

@@ -16,134 +16,21 @@ namespace {
 
 using Duration = SessionRecord::Duration;
 
-// NGINX: seconds, with milliseconds.
-std::string seconds(const std::optional<Duration>& time)
-{
-    return time ? fmt::format("{}.{:03}", time->count() / 1000, time->count() % 1000) : "";
-}
-
-std::string port(const SessionRecord::Place& place)
-{
-    return place.address.empty() ? "" : fmt::format_int(place.port).str();
-}
-
-std::string host_name()
-{
-    char name[256] = "";
-    ::gethostname(name, sizeof name - 1);
-    return to_lower(name);
-}
-
-std::string clock_msec()
-{
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return seconds(std::chrono::duration_cast<Duration>(now));
-}
-
-// "" for what is not known.
-std::string value(LogVariable variable, const SessionRecord& record, std::string_view event)
-{
-    switch (variable) {
-    case LogVariable::time_local:
-        return std::string(access_time());
-    case LogVariable::time_iso8601:
-        return std::string(iso8601_time());
-    case LogVariable::msec:
-        return clock_msec();
-    case LogVariable::hostname:
-        return host_name();
-    case LogVariable::pid:
-        return fmt::format_int(::getpid()).str();
-    case LogVariable::connection:
-        return fmt::format_int(record.connection).str();
-    case LogVariable::event:
-        return std::string(event);
-    case LogVariable::protocol:
-        return std::string(record.protocol);
-    case LogVariable::remote_addr:
-        return record.client.address;
-    case LogVariable::remote_port:
-        return port(record.client);
-    case LogVariable::realip_remote_addr:
-        return record.peer.address;
-    case LogVariable::realip_remote_port:
-        return port(record.peer);
-    case LogVariable::proxy_protocol_addr:
-        return record.proxied_source.address;
-    case LogVariable::proxy_protocol_port:
-        return port(record.proxied_source);
-    case LogVariable::proxy_protocol_server_addr:
-        return record.proxied_destination.address;
-    case LogVariable::proxy_protocol_server_port:
-        return port(record.proxied_destination);
-    case LogVariable::server_addr:
-        return record.server.address;
-    case LogVariable::server_port:
-        return port(record.server);
-    case LogVariable::server_name:
-        return std::string(record.server_name);
-    case LogVariable::ssl_protocol:
-        return record.tls.protocol;
-    case LogVariable::ssl_cipher:
-        return record.tls.cipher;
-    case LogVariable::ssl_server_name:
-        return record.tls.server_name;
-    case LogVariable::ssl_session_reused:
-        return record.tls.protocol.empty() ? "" : record.tls.resumed ? "r" : ".";
-    case LogVariable::ssl_client_verify:
-        return record.tls.verify;
-    case LogVariable::ssl_client_s_dn:
-        return record.tls.subject;
-    case LogVariable::ssl_client_i_dn:
-        return record.tls.issuer;
-    case LogVariable::ssl_client_serial:
-        return record.tls.serial;
-    case LogVariable::ssl_client_fingerprint:
-        return record.tls.fingerprint;
-    case LogVariable::ssl_handshake_time:
-        return seconds(record.handshake_time);
-    case LogVariable::auth_method:
-        return std::string(record.auth_method);
-    case LogVariable::sasl_mechanism:
-        return std::string(record.sasl_mechanism);
-    case LogVariable::remote_user:
-        return record.user;
-    case LogVariable::login_attempts:
-        return fmt::format_int(record.attempts).str();
-    case LogVariable::auth_time:
-        return seconds(record.auth_time);
-    case LogVariable::result:
-        return std::string(to_string(record.result));
-    case LogVariable::reason:
-        return record.result == Result::ok ? "" : record.reason;
-    case LogVariable::upstream_user:
-        return record.upstream_user;
-    case LogVariable::upstream_host:
-        return record.upstream_host;
-    case LogVariable::upstream_addr:
-        return record.upstream_address;
-    case LogVariable::upstream_connect_time:
-        return seconds(record.upstream_connect_time);
-    case LogVariable::upstream_login_time:
-        return seconds(record.upstream_login_time);
-    case LogVariable::login_time:
-        return seconds(record.login_time);
-    case LogVariable::bytes_received:
-        return fmt::format_int(record.bytes_received).str();
-    case LogVariable::bytes_sent:
-        return fmt::format_int(record.bytes_sent).str();
-    case LogVariable::session_time:
-        return seconds(std::chrono::duration_cast<Duration>(record.now - record.accepted));
-    case LogVariable::closed_by:
-        return std::string(record.closed_by);
-    }
-    std::unreachable();
-}
-
 bool is_control(char c)
 {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte == 0x7f;
+}
+
+// Nothing that any way of escaping would touch. Looks at all of it without a branch, so that many
+// bytes are looked at at once.
+bool is_harmless(std::string_view text)
+{
+    bool harmless = true;
+    for (const char c : text) {
+        harmless &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    }
+    return harmless;
 }
 
 // NGINX: escape=default.
@@ -191,18 +78,232 @@ void append_plain(std::string& line, std::string_view value)
     }
 }
 
-void append(std::string& line, std::string_view value, LogFormat::Escape escape)
+const std::string& host_name()
 {
-    value = value.substr(0, kLogValueMax);
-    switch (escape) {
-    case LogFormat::Escape::standard:
-        append_standard(line, value.empty() ? "-" : value);
+    static const std::string known = [] {
+        char name[256] = "";
+        ::gethostname(name, sizeof name - 1);
+        return to_lower(name);
+    }();
+    return known;
+}
+
+// A line under construction: values go into it as they are found, without a text of their own.
+class Line
+{
+public:
+    Line(std::string& line, LogFormat::Escape escape) : line_(line), escape_(escape) {}
+
+    // A value that strangers may have a say in; empty: it is not known.
+    void text(std::string_view value)
+    {
+        if (value.empty()) {
+            unknown();
+            return;
+        }
+        value = value.substr(0, kLogValueMax);
+        if (is_harmless(value)) {
+            line_ += value;
+            return;
+        }
+        switch (escape_) {
+        case LogFormat::Escape::standard:
+            append_standard(line_, value);
+            return;
+        case LogFormat::Escape::json:
+            append_json(line_, value);
+            return;
+        case LogFormat::Escape::none:
+            append_plain(line_, value);
+            return;
+        }
+    }
+
+    void number(std::uint64_t value)
+    {
+        const fmt::format_int digits(value);
+        line_.append(digits.data(), digits.size());
+    }
+
+    void port(const SessionRecord::Place& place)
+    {
+        if (place.address.empty()) {
+            unknown();
+        } else {
+            number(place.port);
+        }
+    }
+
+    // NGINX: seconds, with milliseconds.
+    void seconds(const std::optional<Duration>& time)
+    {
+        if (!time) {
+            unknown();
+            return;
+        }
+        const auto milliseconds =
+            static_cast<std::uint64_t>(std::max(time->count(), Duration::rep{0}));
+        number(milliseconds / 1000);
+        const auto rest = static_cast<unsigned>(milliseconds % 1000);
+        line_ += {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
+                  static_cast<char>('0' + rest % 10)};
+    }
+
+private:
+    void unknown()
+    {
+        if (escape_ == LogFormat::Escape::standard) {
+            line_ += '-';
+        } else if (escape_ == LogFormat::Escape::json && !line_.ends_with('"')) {
+            line_ += "null";
+        }
+    }
+
+    std::string& line_;
+    LogFormat::Escape escape_;
+};
+
+void append(Line& line, LogVariable variable, const SessionRecord& record, std::string_view event)
+{
+    switch (variable) {
+    case LogVariable::time_local:
+        line.text(access_time());
         return;
-    case LogFormat::Escape::json:
-        append_json(line, value.empty() && !line.ends_with('"') ? "null" : value);
+    case LogVariable::time_iso8601:
+        line.text(iso8601_time());
         return;
-    case LogFormat::Escape::none:
-        append_plain(line, value);
+    case LogVariable::msec:
+        line.seconds(std::chrono::duration_cast<Duration>(
+            std::chrono::system_clock::now().time_since_epoch()));
+        return;
+    case LogVariable::hostname:
+        line.text(host_name());
+        return;
+    case LogVariable::pid:
+        line.number(static_cast<std::uint64_t>(::getpid()));
+        return;
+    case LogVariable::connection:
+        line.number(record.connection);
+        return;
+    case LogVariable::event:
+        line.text(event);
+        return;
+    case LogVariable::protocol:
+        line.text(record.protocol);
+        return;
+    case LogVariable::remote_addr:
+        line.text(record.client.address);
+        return;
+    case LogVariable::remote_port:
+        line.port(record.client);
+        return;
+    case LogVariable::realip_remote_addr:
+        line.text(record.peer.address);
+        return;
+    case LogVariable::realip_remote_port:
+        line.port(record.peer);
+        return;
+    case LogVariable::proxy_protocol_addr:
+        line.text(record.proxied_source.address);
+        return;
+    case LogVariable::proxy_protocol_port:
+        line.port(record.proxied_source);
+        return;
+    case LogVariable::proxy_protocol_server_addr:
+        line.text(record.proxied_destination.address);
+        return;
+    case LogVariable::proxy_protocol_server_port:
+        line.port(record.proxied_destination);
+        return;
+    case LogVariable::server_addr:
+        line.text(record.server.address);
+        return;
+    case LogVariable::server_port:
+        line.port(record.server);
+        return;
+    case LogVariable::server_name:
+        line.text(record.server_name);
+        return;
+    case LogVariable::ssl_protocol:
+        line.text(record.tls.protocol);
+        return;
+    case LogVariable::ssl_cipher:
+        line.text(record.tls.cipher);
+        return;
+    case LogVariable::ssl_server_name:
+        line.text(record.tls.server_name);
+        return;
+    case LogVariable::ssl_session_reused:
+        line.text(record.tls.protocol.empty() ? "" : record.tls.resumed ? "r" : ".");
+        return;
+    case LogVariable::ssl_client_verify:
+        line.text(record.tls.verify);
+        return;
+    case LogVariable::ssl_client_s_dn:
+        line.text(record.tls.subject);
+        return;
+    case LogVariable::ssl_client_i_dn:
+        line.text(record.tls.issuer);
+        return;
+    case LogVariable::ssl_client_serial:
+        line.text(record.tls.serial);
+        return;
+    case LogVariable::ssl_client_fingerprint:
+        line.text(record.tls.fingerprint);
+        return;
+    case LogVariable::ssl_handshake_time:
+        line.seconds(record.handshake_time);
+        return;
+    case LogVariable::auth_method:
+        line.text(record.auth_method);
+        return;
+    case LogVariable::sasl_mechanism:
+        line.text(record.sasl_mechanism);
+        return;
+    case LogVariable::remote_user:
+        line.text(record.user);
+        return;
+    case LogVariable::login_attempts:
+        line.number(record.attempts);
+        return;
+    case LogVariable::auth_time:
+        line.seconds(record.auth_time);
+        return;
+    case LogVariable::result:
+        line.text(to_string(record.result));
+        return;
+    case LogVariable::reason:
+        line.text(record.result == Result::ok ? "" : record.reason);
+        return;
+    case LogVariable::upstream_user:
+        line.text(record.upstream_user);
+        return;
+    case LogVariable::upstream_host:
+        line.text(record.upstream_host);
+        return;
+    case LogVariable::upstream_addr:
+        line.text(record.upstream_address);
+        return;
+    case LogVariable::upstream_connect_time:
+        line.seconds(record.upstream_connect_time);
+        return;
+    case LogVariable::upstream_login_time:
+        line.seconds(record.upstream_login_time);
+        return;
+    case LogVariable::login_time:
+        line.seconds(record.login_time);
+        return;
+    case LogVariable::bytes_received:
+        line.number(record.bytes_received);
+        return;
+    case LogVariable::bytes_sent:
+        line.number(record.bytes_sent);
+        return;
+    case LogVariable::session_time:
+        line.seconds(std::chrono::duration_cast<Duration>(record.now - record.accepted));
+        return;
+    case LogVariable::closed_by:
+        line.text(record.closed_by);
         return;
     }
 }
@@ -247,16 +348,17 @@ std::string_view to_string(Result result)
 std::string access_line(const LogFormat& format, const SessionRecord& record,
                         std::string_view event)
 {
-    std::string line;
-    line.reserve(512);
+    std::string text;
+    text.reserve(1024);
+    Line line(text, format.escape);
     for (const LogFormat::Part& part : format.parts) {
-        line += part.text;
+        text += part.text;
         if (part.variable) {
-            append(line, value(*part.variable, record, event), format.escape);
+            append(line, *part.variable, record, event);
         }
     }
-    line += '\n';
-    return line;
+    text += '\n';
+    return text;
 }
 
 }  // namespace postern::log

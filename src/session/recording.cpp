@@ -60,7 +60,8 @@ void record_arrival(log::SessionLog& log, const Arrival& arrival)
     record->connection = arrival.number;
     record->protocol = config::to_string(arrival.endpoint.protocol);
     record->client = record->peer = place(arrival.address);
-    record->server = place(arrival.client->local_address());
+    const SocketAddress& listens_at = arrival.endpoint.address;
+    record->server = place(listens_at.is_wildcard() ? arrival.client->local_address() : listens_at);
     record->accepted = arrival.client->loop().now();
     log.keep_record(std::move(record));
 }

@@ -293,6 +293,21 @@ def test_a_full_disk_costs_lines_and_nothing_else(access):
     front.proxy.stop()
 
 
+def test_the_address_that_a_client_came_to(server, folder):
+    ports = [free_port(), free_port()]
+    server(f"log_format place '$server_addr:$server_port $realip_remote_addr:$realip_remote_port'; access_log {folder}/log place; auth_http 127.0.0.1:9/;"
+           f"server {{ listen {ports[0]}; protocol pop3; }} server {{ listen 127.0.0.1:{ports[1]}; protocol pop3; }}", ports)
+    expected = []
+    for port in ports:
+        with connect(port, source="127.0.0.9") as client:
+            expected.append(f"127.0.0.1:{port} 127.0.0.9:{client.getsockname()[1]}")
+
+    def lines():
+        with open(f"{folder}/log") as file:
+            return file.read().splitlines()
+    wait_until(lambda: sorted(lines()) == sorted(expected), f"{expected}")
+
+
 def test_each_server_has_its_own_and_off_has_none(server, folder):
     ports = [free_port() for _ in range(3)]
     server(f"auth_http 127.0.0.1:9/; access_log {folder}/common;"
